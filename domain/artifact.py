@@ -1,0 +1,24 @@
+"""Large things travel by reference: an `ArtifactRef` names content by its hash, so it never goes stale and is checked on reading."""
+
+from typing import Protocol
+
+from domain.model import Model
+
+INLINE_LIMIT_BYTES = 32 * 1024
+"""What is larger than this travels as an `ArtifactRef`."""
+
+
+class ArtifactRef(Model):
+    sha256: str
+    size: int
+    media_type: str = "application/json"
+
+
+class ArtifactStore(Protocol):
+    def put(self, content: bytes, media_type: str = "application/json") -> ArtifactRef:
+        """Stores the content under its hash; storing it again changes nothing."""
+        ...
+
+    def get(self, ref: ArtifactRef) -> bytes:
+        """The content, checked against its hash. Raises `ArtifactMissing` or `ArtifactDamaged` (both Rejected)."""
+        ...

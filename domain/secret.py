@@ -1,0 +1,82 @@
+"""Secrets by reference. A `SecretRef` may travel anywhere; the secret it names never leaves the process that resolved it."""
+
+from datetime import datetime
+from enum import StrEnum
+from typing import Protocol
+
+from pydantic import SecretStr
+
+from domain.model import Model, Name
+
+
+class SecretRef(Model):
+    """Names a secret: `site/{site}/...` paths belong to that site and are the only ones its site worker can read."""
+
+    path: str
+    version: int | None = None
+
+
+class Login(Model):
+    """A user name and password for a device. Never a payload: only between the secret store and a client."""
+
+    username: str
+    password: SecretStr
+
+
+class CredentialSlot(StrEnum):
+    """Which of a device's credentials: what the vendor set, what we use, what we are about to use."""
+
+    FACTORY = "factory"
+    CURRENT = "current"
+    PENDING = "pending"
+
+
+class FailedTry(Model):
+    """A login try that was begun and not known to have succeeded. Written before the try, removed after a success."""
+
+    slot: CredentialSlot
+    at: datetime
+
+
+class CredentialState(Model):
+    """What the secret store knows about a device's login, without the secrets."""
+
+    site: Name
+    device: Name
+    has_current: bool = False
+    has_pending: bool = False
+    current_since: datetime | None = None
+    tries: tuple[FailedTry, ...] = ()
+
+
+class SecretStore(Protocol):
+    """Where secrets are. Every write is on disk (fsync) when it returns."""
+
+    def get(self, ref: SecretRef) -> Login:
+        """Raises `SecretMissing` (Rejected) naming the path, never a value."""
+        ...
+
+    def put(self, ref: SecretRef, login: Login) -> SecretRef: ...
+
+    def forget(self, ref: SecretRef) -> None: ...
+
+    def credential_state(self, site: str, device: str) -> CredentialState: ...
+
+    def credential(self, site: str, device: str, slot: CredentialSlot) -> Login: ...
+
+    def store_pending(self, site: str, device: str, login: Login) -> None:
+        """Flushed before it returns: the device must never see a password that we could lose."""
+        ...
+
+    def promote_pending(self, site: str, device: str) -> None:
+        """Pending becomes current, and only now the old one is forgotten, in one atomic step."""
+        ...
+
+    def record_try(self, site: str, device: str, slot: CredentialSlot, at: datetime, window_s: float) -> bool:
+        """Counts a login try before it is made. False, and nothing recorded, if this slot already has an unsuccessful try
+        inside `window_s`: across all operations, plans and audits a device sees at most one failed try per slot and window."""
+        ...
+
+    def clear_try(self, site: str, device: str, slot: CredentialSlot) -> None:
+        """A login with this slot succeeded: its recorded try was no failure."""
+        ...
