@@ -1,0 +1,357 @@
+"""The site declaration: what an admin expects to stand at a site. Onboarding compares the world with it, never the other way round."""
+
+import ipaddress
+import re
+from collections import Counter
+from collections.abc import Iterator
+from datetime import date
+from enum import StrEnum
+from typing import Annotated, Literal, Self
+
+from pydantic import AfterValidator, Field, model_validator
+
+from domain.model import Declared, MacAddress, Name, PortName, SerialNumber
+
+
+class Tier(StrEnum):
+    EDGE = "edge"
+    REGIONAL = "regional"
+    CORE = "core"
+
+
+class Plane(StrEnum):
+    EAST_WEST = "east-west"
+    NORTH_SOUTH = "north-south"
+    STORAGE = "storage"
+    OUT_OF_BAND = "out-of-band"
+    FRONTHAUL = "fronthaul"
+    INFINIBAND = "infiniband"
+
+
+class SwitchRole(StrEnum):
+    LEAF = "leaf"
+    SPINE = "spine"
+    OUT_OF_BAND = "out-of-band"
+    FRONTHAUL = "fronthaul"
+
+
+class Owner(StrEnum):
+    OURS = "ours"
+    LOCAL_IT = "local-it"
+
+
+class SystemKind(StrEnum):
+    STORAGE = "storage"
+    GATEWAY = "gateway"
+    FIREWALL = "firewall"
+    LOAD_BALANCER = "load-balancer"
+    DNS = "dns"
+    NTP = "ntp"
+    GRANDMASTER = "grandmaster"
+    INFINIBAND_MANAGER = "infiniband-manager"
+
+
+def _address(value: str) -> str:
+    return str(ipaddress.ip_address(value))
+
+
+def _prefix(value: str) -> str:
+    return str(ipaddress.ip_network(value, strict=True))
+
+
+def _address_range(value: str) -> str:
+    """`10.0.0.1`, `10.0.0.0/27` or `10.0.0.5-10.0.0.20`, normalised."""
+    if "-" in value:
+        first, _, last = (part.strip() for part in value.partition("-"))
+        low, high = ipaddress.ip_address(first), ipaddress.ip_address(last)
+        if low.version != high.version or int(low) > int(high):
+            raise ValueError(f"{value} is no range: write the lower address first")
+        return f"{low}-{high}"
+    return _prefix(value) if "/" in value else _address(value)
+
+
+type Address = Annotated[str, AfterValidator(_address)]
+type Prefix = Annotated[str, AfterValidator(_prefix)]
+type AddressRange = Annotated[str, AfterValidator(_address_range)]
+type SecretPath = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9./_-]{0,199}$")]
+"""Where in the secret store a secret lies; a declaration names secrets, it never holds one."""
+
+
+def addresses_of(value: str) -> Iterator[str]:
+    """Every address of a normalised `AddressRange`; a prefix without its network and broadcast addresses."""
+    if "-" in value:
+        low, high = (ipaddress.ip_address(part) for part in value.split("-"))
+        return (str(ipaddress.ip_address(n)) for n in range(int(low), int(high) + 1))
+    if "/" in value:
+        return (str(host) for host in ipaddress.ip_network(value).hosts())
+    return iter((value,))
+
+
+def count_of(value: str) -> int:
+    """How many addresses an `AddressRange` has, without listing them."""
+    if "-" in value:
+        low, high = (int(ipaddress.ip_address(part)) for part in value.split("-"))
+        return high - low + 1
+    return ipaddress.ip_network(value).num_addresses if "/" in value else 1
+
+
+class Region(Declared):
+    name: Name
+    title: str = ""
+
+
+class Location(Declared):
+    """Where the site is, and whose law holds there."""
+
+    address: str = ""
+    jurisdiction: Annotated[str, Field(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")]
+    """ISO 3166 country, or country and subdivision: `NO`, `DE-BY`."""
+    latitude: float = Field(ge=-90, le=90)
+    longitude: float = Field(ge=-180, le=180)
+
+
+class Wan(Declared):
+    bandwidth_mbps: float = Field(gt=0)
+    latency_ms: float = Field(ge=0)
+
+
+class Trust(Declared):
+    """How a device's certificate is checked. Exactly one way."""
+
+    ca: SecretPath | None = None
+    """A CA bundle in the secret store that signs this site's devices."""
+    pins: dict[Name, str] = {}
+    """SHA-256 fingerprints by device name."""
+    first_use: bool = False
+    """Accept the certificate that a device shows first and remember it; another one later is refused."""
+
+    @model_validator(mode="after")
+    def _one_way(self) -> Self:
+        if sum((self.ca is not None, bool(self.pins), self.first_use)) != 1:
+            raise ValueError("say how certificates are checked: one of `ca`, `pins` or `first_use: true`")
+        return self
+
+
+class OutOfBand(Declared):
+    """The management network: which addresses are scanned for BMCs and switches, and on which ports."""
+
+    ranges: tuple[AddressRange, ...] = Field(min_length=1)
+    bmc_ports: tuple[Annotated[int, Field(ge=1, le=65535)], ...] = (443,)
+    switch_ports: tuple[Annotated[int, Field(ge=1, le=65535)], ...] = (8765,)
+    trust: Trust
+
+    @model_validator(mode="after")
+    def _scannable(self) -> Self:
+        total = sum(count_of(value) for value in self.ranges)
+        if total > 65536:
+            raise ValueError(
+                f"the out-of-band ranges hold {total} addresses; a scan takes at most 65536: name smaller ranges"
+            )
+        return self
+
+    def addresses(self) -> tuple[str, ...]:
+        seen: dict[str, None] = {}
+        for value in self.ranges:
+            seen.update(dict.fromkeys(addresses_of(value)))
+        return tuple(seen)
+
+
+class Credentials(Declared):
+    """Which secrets open devices that were never taken over: set by the vendor or the installer."""
+
+    bmc: SecretPath
+    switch: SecretPath | None = None
+
+
+class FactoryNew(Declared):
+    """Attests that nobody could write to the server before: replaces a first sanitisation, and nothing else."""
+
+    by: str = Field(min_length=1)
+    on: date
+    reference: str = Field(min_length=1)
+
+
+class ServerDeclaration(Declared):
+    """A server is found by its serial, BMC MAC or BMC address: at least one is given."""
+
+    name: Name
+    server_class: Name = Field(alias="class")
+    rack: Name
+    unit: int = Field(ge=1, le=60)
+    """The lowest rack unit it fills."""
+    serial: SerialNumber | None = None
+    bmc_mac: MacAddress | None = None
+    bmc_address: Address | None = None
+    factory_new: FactoryNew | None = None
+
+    @model_validator(mode="after")
+    def _can_be_found(self) -> Self:
+        if self.serial is None and self.bmc_mac is None and self.bmc_address is None:
+            raise ValueError(f"server {self.name} cannot be found: give its serial, bmc_mac or bmc_address")
+        return self
+
+
+class SwitchDeclaration(Declared):
+    name: Name
+    role: SwitchRole
+    plane: Plane
+    rack: Name
+    unit: int = Field(ge=1, le=60)
+    manufacturer: str = "NVIDIA"
+    model: str
+    height_u: int = Field(default=1, ge=1, le=10)
+    address: Address
+    serial: SerialNumber | None = None
+    asn: int | None = Field(default=None, ge=1, le=4294967295)
+
+
+class RackDeclaration(Declared):
+    name: Name
+    height_u: int = Field(default=42, ge=1, le=60)
+    power_cap_w: float | None = Field(default=None, gt=0)
+
+
+class CableEnd(Declared):
+    device: Name
+    port: PortName
+
+
+class CableDeclaration(Declared):
+    a: CableEnd
+    b: CableEnd
+    plane: Plane
+    speed_gbps: float | None = Field(default=None, gt=0)
+
+    @property
+    def key(self) -> str:
+        """The same for both directions: `r1-leaf-a:swp1--r1-s01:dpu0-p0`."""
+        return "--".join(sorted((f"{self.a.device}:{self.a.port}", f"{self.b.device}:{self.b.port}")))
+
+
+class SystemDeclaration(Declared):
+    """A storage system, gateway, firewall, load balancer, DNS, NTP, grandmaster or InfiniBand manager of the site."""
+
+    name: Name
+    kind: SystemKind
+    owner: Owner
+    driver: Name | None = None
+    """How it is spoken to; without one it is recorded as `declared, not observed`."""
+    address: Address | None = None
+    credential: SecretPath | None = None
+    manufacturer: str = "generic"
+    model: str = ""
+    serial: SerialNumber | None = None
+    rack: Name | None = None
+    unit: int | None = Field(default=None, ge=1, le=60)
+    ports: tuple[PortName, ...] = ()
+
+
+class UnderlayPools(Declared):
+    """Where the underlay takes its addresses and numbers from."""
+
+    loopbacks: Prefix | None = None
+    fabric: Prefix | None = None
+    storage: Prefix | None = None
+    asns: Annotated[str, Field(pattern=r"^\d+-\d+$")] | None = None
+
+
+class AcceptanceReport(Declared):
+    """The installer's own test report: imported, checked against its schema and signature, and kept as evidence."""
+
+    artifact: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+    """SHA-256 of the report, uploaded before with `edgewright artifact put`."""
+    public_key: str
+    """The installer's Ed25519 public key, base64."""
+
+
+class SiteDeclaration(Declared):
+    kind: Literal["Site"] = "Site"
+    name: Name
+    title: str = ""
+    region: Region
+    location: Location
+    tier: Tier
+    wan: Wan
+    power_cap_w: float = Field(gt=0)
+    worker: Literal["central", "site"] = "central"
+    """`site`: a worker of the site's own serves its devices, from the queue `edge-{name}`."""
+    out_of_band: OutOfBand
+    credentials: Credentials
+    racks: tuple[RackDeclaration, ...] = Field(min_length=1)
+    servers: tuple[ServerDeclaration, ...] = ()
+    switches: tuple[SwitchDeclaration, ...] = ()
+    systems: tuple[SystemDeclaration, ...] = ()
+    cables: tuple[CableDeclaration, ...] = ()
+    underlay: UnderlayPools = UnderlayPools()
+    public_ranges: tuple[Prefix, ...] = ()
+    acceptance_report: AcceptanceReport | None = None
+
+    @model_validator(mode="after")
+    def _fits_together(self) -> Self:
+        problems = [*self._name_problems(), *self._rack_problems(), *self._cable_problems(), *self._identity_problems()]
+        if problems:
+            raise ValueError("; ".join(problems))
+        return self
+
+    def _name_problems(self) -> Iterator[str]:
+        named = [d.name for d in (*self.servers, *self.switches, *self.systems)]
+        for name, count in Counter(named).items():
+            if count > 1:
+                yield f"the name {name} is used by {count} devices: names are unique in a site"
+        for name, count in Counter(rack.name for rack in self.racks).items():
+            if count > 1:
+                yield f"rack {name} is declared {count} times"
+
+    def _rack_problems(self) -> Iterator[str]:
+        racks = {rack.name: rack for rack in self.racks}
+        taken: dict[tuple[str, int], str] = {}
+        placed = [(s.name, s.rack, s.unit, 1) for s in self.servers]
+        placed += [(s.name, s.rack, s.unit, s.height_u) for s in self.switches]
+        placed += [(s.name, s.rack, s.unit, 1) for s in self.systems if s.rack is not None and s.unit is not None]
+        for name, rack_name, unit, height in placed:
+            rack = racks.get(rack_name)
+            if rack is None:
+                yield f"{name} stands in rack {rack_name}, which is not declared under `racks`"
+                continue
+            if unit + height - 1 > rack.height_u:
+                yield f"{name} does not fit: rack {rack_name} has {rack.height_u} units and it would reach unit {unit + height - 1}"
+            for filled in range(unit, unit + height):
+                other = taken.setdefault((rack_name, filled), name)
+                if other != name:
+                    yield f"{name} and {other} are both in rack {rack_name} unit {filled}"
+
+    def _cable_problems(self) -> Iterator[str]:
+        devices = {d.name for d in (*self.servers, *self.switches, *self.systems)}
+        ends: Counter[tuple[str, str]] = Counter()
+        for cable in self.cables:
+            for end in (cable.a, cable.b):
+                if end.device not in devices:
+                    yield f"cable {cable.key} ends at {end.device}, which is not declared"
+                ends[end.device, end.port] += 1
+        for (device, port), count in ends.items():
+            if count > 1:
+                yield f"{count} cables end at {device} {port}: a port holds one cable"
+
+    def _identity_problems(self) -> Iterator[str]:
+        for what in ("serial", "bmc_mac", "bmc_address"):
+            values = [value for s in self.servers if (value := getattr(s, what)) is not None]
+            for value, count in Counter(values).items():
+                if count > 1:
+                    yield f"{what} {value} is given to {count} servers"
+
+    def servers_in(self, rack: str) -> tuple[ServerDeclaration, ...]:
+        return tuple(server for server in self.servers if server.rack == rack)
+
+    def class_names(self) -> tuple[str, ...]:
+        return tuple(sorted({server.server_class for server in self.servers}))
+
+
+PORT_OF_BMC = "bmc"
+"""The name of a BMC's network port in cables and in NetBox."""
+
+_DIGITS = re.compile(r"(\d+)")
+
+
+def natural_order(name: str) -> tuple[str | int, ...]:
+    """A sort key that puts `swp10` after `swp9`."""
+    return tuple(int(part) if part.isdigit() else part for part in _DIGITS.split(name))
