@@ -1,0 +1,57 @@
+# What people type. Each target sets up what it needs and is quick the second time.
+SHELL := /bin/bash
+VENV := .venv/bin
+export PYTHONDONTWRITEBYTECODE :=
+.DEFAULT_GOAL := help
+.PHONY: help setup browser demo test check proof bench up down clean lock wheel test-containers test-debian13
+
+help:  ## Shows this list
+	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup:
+	@scripts/setup
+
+browser: setup
+	@scripts/browser
+
+demo: setup  ## Starts everything, onboards a virtual rack with two faults, mends them, retries; leaves it running
+	@$(VENV)/edgewright demo
+
+up: setup  ## Starts the control plane alone
+	@$(VENV)/edgewright up
+
+down: setup  ## Stops everything that demo or up started
+	@$(VENV)/edgewright down
+
+test: setup browser  ## Runs the tests (a rotating sample of each matrix)
+	@$(VENV)/pytest -m "not debian13 and not containers" $(PYTEST)
+
+check: setup  ## Style, types, the dependency table, and that the wheel works alone
+	@$(VENV)/ruff check .
+	@$(VENV)/ruff format --check .
+	@$(VENV)/pyright
+	@$(VENV)/lint-imports
+	@scripts/check-wheel
+
+proof: setup browser  ## Every cell of every matrix, the other systems, and the tables in docs/
+	@EDGEWRIGHT_PROOF=1 $(VENV)/pytest $(PYTEST)
+
+test-debian13: setup  ## The same as an ordinary user on Debian 13 with its own Python
+	@$(VENV)/pytest -m debian13
+
+test-containers: setup  ## Contract tests against the compose stack (needs an engine and a registry)
+	@$(VENV)/pytest -m containers
+
+bench: setup  ## Measures and writes docs/benchmarks.md
+	@$(VENV)/python -m benchmarks
+
+wheel: setup
+	@$(VENV)/python -m build --wheel --outdir dist . >/dev/null
+
+lock:  ## Pins the dependencies anew
+	@scripts/lock
+
+clean: ## Stops everything and removes what was built in this folder
+	@[ ! -x $(VENV)/edgewright ] || $(VENV)/edgewright down || true
+	@rm -rf .venv dist build .pytest_cache .ruff_cache .hypothesis .import_linter_cache
+	@find . -name __pycache__ -type d -prune -exec rm -rf {} +
