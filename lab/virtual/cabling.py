@@ -63,6 +63,11 @@ class Cabling:
         if first is not None:
             self.plug(other, first.peer, first.plane, first.rate_gbps)
 
+    def become(self, wanted: "Cabling") -> None:
+        """Moves the plugs so that the cabling is like another one; tells only of ports that changed."""
+        before, self._ends = self._ends, dict(wanted._ends)
+        self._tell(*sorted(end for end in before.keys() | self._ends.keys() if before.get(end) != self._ends.get(end)))
+
     def _tell(self, *ends: PortRef) -> None:
         for observer in self._observers:
             for end in ends:

@@ -69,7 +69,7 @@ class LldpBehaviour(Hardware):
     """When the firmware of an adapter sends LLDP by itself, without any help of the host's operating system."""
 
     standby: bool
-    on: bool
+    running: bool
 
 
 class AdapterModel(Hardware):
@@ -145,9 +145,7 @@ class SwitchModel(Hardware):
 
     def port_rates(self) -> dict[str, int]:
         """Front-panel port name to its speed in Gbit/s, in the order of the front panel."""
-        return {
-            f"{group.prefix}{group.first + i}": group.rate_gbps for group in self.ports for i in range(group.count)
-        }
+        return {f"{group.prefix}{group.first + i}": group.rate_gbps for group in self.ports for i in range(group.count)}
 
 
 class Catalogue(Hardware):

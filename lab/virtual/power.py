@@ -105,9 +105,7 @@ class PowerMachine:
             case "ForceRestart" | "PowerCycle":
                 if off:
                     return self.reset("On") if reset_type == "PowerCycle" else False
-                return self._go(
-                    ("PoweringOff", 0), ("Off", d.force_off_s), ("PoweringOn", 0.5), ("On", d.power_on_s)
-                )
+                return self._go(("PoweringOff", 0), ("Off", d.force_off_s), ("PoweringOn", 0.5), ("On", d.power_on_s))
             case "GracefulRestart" if on:
                 return self._go(("PoweringOff", 0), ("Off", d.shutdown_s), ("PoweringOn", 0.5), ("On", d.power_on_s))
             case _:

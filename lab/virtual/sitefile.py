@@ -56,7 +56,7 @@ class Differences(Hardware):
     """Where one server is not what its model says, as it was delivered."""
 
     missing: tuple[str, ...] = ()
-    """Part names as Redfish shows them: `GPU_3`, `DIMM_5`, `NVMe_1`, `nic0`."""
+    """Part names as Redfish shows them: `GPU3`, `DIMM5`, `NVMe1`, `nic0`."""
     firmware: dict[str, str] = {}
     secure_boot: bool | None = None
     tpm: bool | None = None
@@ -87,7 +87,7 @@ class Server(Hardware):
 
 
 class Switch(Hardware):
-    """A switch. `login` names an entry of `logins`; `planes` says what ports are for, by port or by range `swp1-8`."""
+    """A switch. `login` names an entry of `logins`."""
 
     name: str
     role: SwitchRole
@@ -137,9 +137,8 @@ class Cable(Hardware):
         if len(words) != 4 or ":" not in words[0] or ":" not in words[1] or not words[3].isdigit():
             raise ValueError("a cable reads `device:port device:port plane gbps`")
         (a_device, a_port), (b_device, b_port) = words[0].split(":", 1), words[1].split(":", 1)
-        return dict(
-            a_device=a_device, a_port=a_port, b_device=b_device, b_port=b_port, plane=words[2], rate_gbps=int(words[3])
-        )
+        ends = {"a_device": a_device, "a_port": a_port, "b_device": b_device, "b_port": b_port}
+        return {**ends, "plane": words[2], "rate_gbps": int(words[3])}
 
     @property
     def a(self) -> PortRef:

@@ -1,0 +1,187 @@
+"""One server as the world sees it: its parts, its power, its settings. The BMC in front of it is `lab.virtual.bmc`."""
+
+from collections.abc import Callable
+from typing import Any
+
+from lab.virtual.clock import LabClock
+from lab.virtual.faults import FaultBoard
+from lab.virtual.hardware import Adapter, Parts, assemble
+from lab.virtual.kept import KeptState
+from lab.virtual.power import PowerDelays, PowerMachine
+from lab.virtual.sitefile import Server, Site
+
+MISSING_KINDS = ("gpu-missing", "drive-missing", "memory-missing", "adapter-missing")
+NO_OVERRIDE = {"enabled": "Disabled", "target": "None", "mode": "UEFI", "uefi_target": ""}
+
+
+class Machine:
+    """Everything here survives a restart of the lab process: it is what the hardware's own memory would keep."""
+
+    def __init__(
+        self, site: Site, spec: Server, kept: KeptState, clock: LabClock, faults: FaultBoard, delays: PowerDelays
+    ) -> None:
+        self.site, self.spec, self.clock = site, spec, clock
+        self.name = spec.name
+        self.model = site.server_model(spec)
+        self._kept, self._faults = kept, faults
+        self._parts: Parts | None = None
+        self._opened_at = clock.time()
+        self._first_watts: float | None = None
+        self.power_observers: list[Callable[[Machine], None]] = []
+        self.power = PowerMachine(clock, delays, settled=spec.power, changed=self._power_changed, since=clock.time())
+        # The machine was left running for long before the lab opened: its last boot is over.
+        self.power.since -= delays.post_s + delays.os_boot_s
+        self.mains = bool(kept.get(spec.name, "mains", True))
+        if saved := kept.get(spec.name, "power"):
+            self.power.restore(saved)
+
+    # -- parts ---------------------------------------------------------------------------------------------------
+
+    @property
+    def parts(self) -> Parts:
+        """What is in the chassis now; faults may take parts away or change firmware."""
+        if self._parts is None:
+            missing = frozenset(
+                str(fault.arguments["part"]) for kind in MISSING_KINDS for fault in self._faults.on(self.name, kind)
+            )
+            firmware = {
+                str(fault.arguments["component"]): str(fault.arguments["version"])
+                for fault in self._faults.on(self.name, "firmware-other")
+            }
+            self._parts = assemble(self.site, self.spec, missing=missing, firmware=firmware)
+        return self._parts
+
+    def forget_parts(self) -> None:
+        """After a part was put in or taken out."""
+        self._settle_energy()
+        self._parts = None
+        self._settle_energy()
+
+    def adapter_of(self, port: str) -> Adapter | None:
+        return next((a for a in self.parts.adapters for p in a.ports if p.name == port), None)
+
+    # -- power ---------------------------------------------------------------------------------------------------
+
+    def press(self, reset_type: str, by: str) -> bool:
+        """A reset by the BMC or by a finger on the button. False if it had nothing to do."""
+        if not self.mains:
+            return False
+        self._settle_energy()
+        self.note({"what": "reset", "to": reset_type, "by": by})
+        return self.power.reset(reset_type)
+
+    def set_mains(self, on: bool) -> None:
+        """Plugs or pulls the power cord: the BMC goes with it. Power returns to what the site file's policy is: off."""
+        self._settle_energy()
+        self.mains = on
+        self.keep("mains", on, change={"what": "mains", "to": "on" if on else "off", "by": "hand"})
+        if not on:
+            self.power.cut()
+        self._settle_energy()
+
+    def _power_changed(self, machine: PowerMachine) -> None:
+        self._settle_energy()
+        if machine.settled == "On":
+            self._consume_boot_settings()
+        self.keep("power", machine.kept(), change={"what": "power", "to": machine.settled, "by": "hardware"})
+        for observer in self.power_observers:
+            observer(self)
+
+    def _consume_boot_settings(self) -> None:
+        """A boot uses up a boot override that is for once, and BIOS settings that wait for a restart."""
+        if self.boot_override["enabled"] == "Once":
+            self.keep("boot", dict(NO_OVERRIDE), change={"what": "boot-override", "to": "used", "by": "firmware"})
+        if pending := self.bios_pending:
+            self.keep("bios", {**self.bios, **pending}, change={"what": "bios", "to": pending, "by": "firmware"})
+            self.keep("bios-pending", {})
+        if (secure := self._kept.get(self.name, "secure-boot-next")) is not None:
+            self.keep("secure-boot", secure, change={"what": "secure-boot", "to": secure, "by": "firmware"})
+            self.keep("secure-boot-next", None)
+
+    # -- settings ------------------------------------------------------------------------------------------------
+
+    @property
+    def boot_override(self) -> dict[str, str]:
+        return self._kept.get(self.name, "boot") or dict(NO_OVERRIDE)
+
+    @property
+    def bios(self) -> dict[str, str | int | bool]:
+        return {**self.model.bios, **self.spec.differs.bios, **(self._kept.get(self.name, "bios") or {})}
+
+    @property
+    def bios_pending(self) -> dict[str, str | int | bool]:
+        return self._kept.get(self.name, "bios-pending") or {}
+
+    @property
+    def secure_boot(self) -> bool:
+        """Whether the firmware enforced it at the last boot."""
+        if self._faults.first(self.name, "secure-boot-off"):
+            return False
+        as_delivered = self.spec.differs.secure_boot
+        default = self.model.secure_boot if as_delivered is None else as_delivered
+        return bool(self._kept.get(self.name, "secure-boot", default))
+
+    @property
+    def secure_boot_enabled(self) -> bool:
+        """What is set, in force from the next boot on."""
+        chosen = self._kept.get(self.name, "secure-boot-next")
+        return self.secure_boot if chosen is None else bool(chosen)
+
+    @property
+    def asset_tag(self) -> str:
+        return str(self._kept.get(self.name, "asset-tag", self.spec.asset_tag))
+
+    def keep(self, key: str, value: Any, *, change: dict[str, Any] | None = None) -> None:
+        """On disk when it returns; with `change` it also appears in the device's change log."""
+        self._kept.put(self.name, key, value, change=change, at=self.clock.stamp())
+
+    def kept(self, key: str, default: Any = None) -> Any:
+        return self._kept.get(self.name, key, default)
+
+    def note(self, change: dict[str, Any]) -> None:
+        self._kept.note(self.name, self.clock.stamp(), change)
+
+    # -- power draw ----------------------------------------------------------------------------------------------
+
+    @property
+    def load(self) -> float:
+        """How busy the server is, 0 to 1; set through the lab, as a tenant's work would."""
+        return float(self._kept.get(self.name, "load", 0.15))
+
+    def set_load(self, load: float) -> None:
+        self._settle_energy()
+        self.keep("load", min(1.0, max(0.0, load)), change={"what": "load", "to": load, "by": "lab"})
+        self._settle_energy()
+
+    @property
+    def power_w(self) -> float:
+        """What the server draws now; off, the BMC and the DPU's standby supply still draw."""
+        if not self.mains:
+            return 0.0
+        standby = 18.0 + sum(a.model.tdp_w * 0.35 for a in self.parts.adapters if a.model.standby_link)
+        if self.power.state != "On":
+            return round(standby, 1)
+        parts = self.parts
+        most = sum(g.model.tdp_w for g in parts.gpus) + sum(c.model.tdp_w for c in parts.cpus)
+        return round(standby + self.model.idle_w + most * self.load * 0.9, 1)
+
+    @property
+    def energy_kwh(self) -> float:
+        """Integrated since the lab first opened this site; never falls."""
+        joules, at, watts = self._meter
+        return (joules + watts * max(0.0, self.clock.time() - at)) / 3_600_000
+
+    @property
+    def _meter(self) -> tuple[float, float, float]:
+        """(joules, since when, watts since then)."""
+        if saved := self._kept.get(self.name, "energy"):
+            return saved[0], saved[1], saved[2]
+        if self._first_watts is None:
+            self._first_watts = self.power_w
+        return 0.0, self._opened_at, self._first_watts
+
+    def _settle_energy(self) -> None:
+        """Closes an interval of constant power; called before and after whatever changes what is drawn."""
+        joules, at, watts = self._meter
+        now = self.clock.time()
+        self._kept.put(self.name, "energy", [joules + watts * max(0.0, now - at), now, self.power_w])
