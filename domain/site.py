@@ -2,7 +2,6 @@
 
 import ipaddress
 import re
-from collections import Counter
 from collections.abc import Iterator
 from datetime import date
 from enum import StrEnum
@@ -10,6 +9,7 @@ from typing import Annotated, Literal, Self
 
 from pydantic import AfterValidator, Field, model_validator
 
+from domain.checking import Inconsistent, Problem
 from domain.model import Declared, MacAddress, Name, PortName, SerialNumber
 
 
@@ -290,54 +290,71 @@ class SiteDeclaration(Declared):
     def _fits_together(self) -> Self:
         problems = [*self._name_problems(), *self._rack_problems(), *self._cable_problems(), *self._identity_problems()]
         if problems:
-            raise ValueError("; ".join(problems))
+            raise Inconsistent(problems)
         return self
 
-    def _name_problems(self) -> Iterator[str]:
-        named = [d.name for d in (*self.servers, *self.switches, *self.systems)]
-        for name, count in Counter(named).items():
-            if count > 1:
-                yield f"the name {name} is used by {count} devices: names are unique in a site"
-        for name, count in Counter(rack.name for rack in self.racks).items():
-            if count > 1:
-                yield f"rack {name} is declared {count} times"
+    def _devices(self) -> Iterator[tuple[str, ServerDeclaration | SwitchDeclaration | SystemDeclaration]]:
+        for field, devices in (("servers", self.servers), ("switches", self.switches), ("systems", self.systems)):
+            for index, device in enumerate(devices):
+                yield f"{field}[{index}]", device
 
-    def _rack_problems(self) -> Iterator[str]:
+    def _name_problems(self) -> Iterator[Problem]:
+        first: dict[str, str] = {}
+        for path, device in self._devices():
+            other = first.setdefault(device.name, path)
+            if other != path:
+                message = f"the name {device.name} is also used by {other}: names are unique in a site"
+                yield Problem(path=f"{path}.name", message=message)
+        seen: set[str] = set()
+        for index, rack in enumerate(self.racks):
+            if rack.name in seen:
+                yield Problem(path=f"racks[{index}].name", message=f"rack {rack.name} is declared more than once")
+            seen.add(rack.name)
+
+    def _rack_problems(self) -> Iterator[Problem]:
         racks = {rack.name: rack for rack in self.racks}
         taken: dict[tuple[str, int], str] = {}
-        placed = [(s.name, s.rack, s.unit, 1) for s in self.servers]
-        placed += [(s.name, s.rack, s.unit, s.height_u) for s in self.switches]
-        placed += [(s.name, s.rack, s.unit, 1) for s in self.systems if s.rack is not None and s.unit is not None]
-        for name, rack_name, unit, height in placed:
-            rack = racks.get(rack_name)
-            if rack is None:
-                yield f"{name} stands in rack {rack_name}, which is not declared under `racks`"
+        for path, device in self._devices():
+            if device.rack is None or device.unit is None:
                 continue
-            if unit + height - 1 > rack.height_u:
-                yield f"{name} does not fit: rack {rack_name} has {rack.height_u} units and it would reach unit {unit + height - 1}"
-            for filled in range(unit, unit + height):
-                other = taken.setdefault((rack_name, filled), name)
+            rack, name = racks.get(device.rack), device.name
+            if rack is None:
+                message = f"{name} stands in rack {device.rack}, which is not declared under `racks`"
+                yield Problem(path=f"{path}.rack", message=message)
+                continue
+            top = device.unit + (device.height_u if isinstance(device, SwitchDeclaration) else 1) - 1
+            if top > rack.height_u:
+                message = f"{name} does not fit: rack {rack.name} has {rack.height_u} units and it would reach unit {top}"
+                yield Problem(path=f"{path}.unit", message=message)
+            for filled in range(device.unit, top + 1):
+                other = taken.setdefault((rack.name, filled), name)
                 if other != name:
-                    yield f"{name} and {other} are both in rack {rack_name} unit {filled}"
+                    message = f"{name} and {other} are both in rack {rack.name} unit {filled}"
+                    yield Problem(path=f"{path}.unit", message=message)
 
-    def _cable_problems(self) -> Iterator[str]:
-        devices = {d.name for d in (*self.servers, *self.switches, *self.systems)}
-        ends: Counter[tuple[str, str]] = Counter()
-        for cable in self.cables:
-            for end in (cable.a, cable.b):
+    def _cable_problems(self) -> Iterator[Problem]:
+        devices = {device.name for _, device in self._devices()}
+        ends: dict[tuple[str, str], str] = {}
+        for index, cable in enumerate(self.cables):
+            for side, end in (("a", cable.a), ("b", cable.b)):
+                path = f"cables[{index}].{side}"
                 if end.device not in devices:
-                    yield f"cable {cable.key} ends at {end.device}, which is not declared"
-                ends[end.device, end.port] += 1
-        for (device, port), count in ends.items():
-            if count > 1:
-                yield f"{count} cables end at {device} {port}: a port holds one cable"
+                    message = f"cable {cable.key} ends at {end.device}, which is not declared"
+                    yield Problem(path=f"{path}.device", message=message)
+                other = ends.setdefault((end.device, end.port), path)
+                if other != path:
+                    message = f"{other} also ends at {end.device} {end.port}: a port holds one cable"
+                    yield Problem(path=f"{path}.port", message=message)
 
-    def _identity_problems(self) -> Iterator[str]:
+    def _identity_problems(self) -> Iterator[Problem]:
         for what in ("serial", "bmc_mac", "bmc_address"):
-            values = [value for s in self.servers if (value := getattr(s, what)) is not None]
-            for value, count in Counter(values).items():
-                if count > 1:
-                    yield f"{what} {value} is given to {count} servers"
+            first: dict[str, str] = {}
+            for index, server in enumerate(self.servers):
+                value: str | None = getattr(server, what)
+                other = server.name if value is None else first.setdefault(value, server.name)
+                if other != server.name:
+                    message = f"{what} {value} is given to {other} and {server.name}"
+                    yield Problem(path=f"servers[{index}].{what}", message=message)
 
     def servers_in(self, rack: str) -> tuple[ServerDeclaration, ...]:
         return tuple(server for server in self.servers if server.rack == rack)
