@@ -1,9 +1,7 @@
 """What starts an operation, what it tells while it runs, and what a person may answer. One shape for every capability."""
 
-from datetime import datetime
-from enum import StrEnum
-
 from domain.model import Model, Name
+from domain.operation import Choice, Step, StepState, Waiting
 
 CONTROL_QUEUE = "control"
 """Workflows, and activities on NetBox, our store, NVCF and DNS."""
@@ -50,49 +48,6 @@ class Order(Model):
     devices_queue: str = DEVICES_QUEUE
 
 
-class StepState(StrEnum):
-    WAITING = "waiting"
-    RUNNING = "running"
-    BLOCKED = "blocked"
-    DONE = "done"
-    SKIPPED = "skipped"
-    FAILED = "failed"
-
-
-class Step(Model):
-    """One step as API, CLI, console and the Temporal UI show it."""
-
-    id: str
-    title: str
-    state: StepState = StepState.WAITING
-    started_at: datetime | None = None
-    ended_at: datetime | None = None
-    detail: str = ""
-
-
-class Choice(StrEnum):
-    """What a person may answer to an operation that waits."""
-
-    APPROVE = "approve"
-    RETRY = "retry"
-    SKIP = "skip"
-    ABANDON = "abandon"
-
-
-class Waiting(Model):
-    """Why an operation stands still: written to its row before it waits, so that the answer needs no worker."""
-
-    step: str
-    title: str
-    reason: str
-    choices: tuple[Choice, ...]
-    since: datetime
-    hold: str | None = None
-    """The hold that stops it, if it is one."""
-    workflow_id: str = ""
-    """The workflow that takes the answer: the operation's own, or the child that shows the step."""
-
-
 class ServerStanding(Model):
     """How far one server of an operation is."""
 
@@ -108,7 +63,7 @@ class Progress(Model):
 
     operation_id: str
     steps: tuple[Step, ...]
-    waiting: Waiting | None = None
+    waiting: tuple[Waiting, ...] = ()
     servers: tuple[ServerStanding, ...] = ()
 
 

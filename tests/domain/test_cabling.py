@@ -1,0 +1,72 @@
+"""Cable verdicts: what a technician hears when plugs are not where the declaration says."""
+
+from domain.cabling import CableState, DevicePorts, Method, PortSight, SwitchSight, check_cables
+from domain.site import CableDeclaration, CableEnd, Plane
+
+MACS = {f"s{n}": f"02:00:00:00:00:0{n}" for n in range(1, 5)}
+SERVERS = tuple(DevicePorts(device=name, ports={"p0": mac}) for name, mac in MACS.items())
+
+
+def cable(switch_port: str, server: str) -> CableDeclaration:
+    return CableDeclaration(
+        a=CableEnd(device=server, port="p0"), b=CableEnd(device="leaf", port=switch_port), plane=Plane.EAST_WEST
+    )
+
+
+def leaf(*ports: PortSight) -> SwitchSight:
+    return SwitchSight(switch="leaf", ports=ports)
+
+
+def by_mac(port: str, server: str) -> PortSight:
+    return PortSight(port=port, link_up=True, macs=(MACS[server],))
+
+
+def by_lldp(port: str, server: str) -> PortSight:
+    return PortSight(port=port, link_up=True, neighbor=server, neighbor_port="p0", neighbor_mac=MACS[server])
+
+
+def states(*sights: PortSight, cables: tuple[CableDeclaration, ...]) -> list[CableState]:
+    return [verdict.state for verdict in check_cables(cables, [leaf(*sights)], SERVERS)]
+
+
+def test_a_cable_is_verified_by_lldp_or_by_the_mac_table():
+    cables = (cable("swp1", "s1"), cable("swp2", "s2"))
+    verdicts = check_cables(cables, [leaf(by_lldp("swp1", "s1"), by_mac("swp2", "s2"))], SERVERS)
+    assert [(v.state, v.method) for v in verdicts] == [
+        (CableState.VERIFIED, Method.LLDP),
+        (CableState.VERIFIED, Method.MAC),
+    ]
+
+
+def test_a_swapped_pair_is_named_as_one_fact_at_both_cables():
+    cables = (cable("swp1", "s1"), cable("swp2", "s2"))
+    first, second = check_cables(cables, [leaf(by_mac("swp1", "s2"), by_lldp("swp2", "s1"))], SERVERS)
+    assert first.state is second.state is CableState.SWAPPED
+    assert first.swapped_with == second.key
+    assert first.do == "Swap the two plugs in leaf swp1 and leaf swp2, then retry."
+
+
+def test_a_wrong_cable_that_is_no_swap_says_where_its_end_belongs():
+    (verdict,) = check_cables((cable("swp1", "s1"),), [leaf(by_mac("swp1", "s3"))], SERVERS)
+    assert verdict.state is CableState.WRONG_PORT
+    assert "leaf swp1 should lead to s1 p0, but s3 p0 is plugged in there" in verdict.message
+
+
+def test_no_link_is_a_missing_cable_and_silence_on_a_link_is_only_unverified():
+    assert states(PortSight(port="swp1", link_up=False), cables=(cable("swp1", "s1"),)) == [CableState.MISSING]
+    assert states(PortSight(port="swp1", link_up=True), cables=(cable("swp1", "s1"),)) == [CableState.UNVERIFIED]
+
+
+def test_a_mac_address_nobody_knows_confirms_nothing():
+    stranger = PortSight(port="swp1", link_up=True, macs=("02:ff:00:00:00:01",))
+    assert states(stranger, cables=(cable("swp1", "s1"),)) == [CableState.UNVERIFIED]
+
+
+def test_a_switch_that_was_not_read_verifies_nothing():
+    verdicts = check_cables((cable("swp1", "s1"),), [SwitchSight(switch="leaf", reachable=False)], SERVERS)
+    assert [v.state for v in verdicts] == [CableState.UNVERIFIED]
+
+
+def test_a_port_the_switch_does_not_have_is_said():
+    (verdict,) = check_cables((cable("swp99", "s1"),), [leaf(by_mac("swp1", "s1"))], SERVERS)
+    assert verdict.message.startswith("leaf has no port swp99")
