@@ -5,31 +5,13 @@ revision takes back what somebody else applied since: the worst case for a clien
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from typing import Any
 
+from lab.virtual.switch.entry import ALIASES, ANSWERS, DONE, FAILED, STAGED, Entry, Timing, Trouble, issue
 from lab.virtual.switch.schema import Problem
 from lab.virtual.switch.trees import Tree, difference, merged
 
-STAGED = ("pending", "inactive", "detached", "empty", "previous")
-DONE = ("applied", "applied_and_saved", "saved")
-FAILED = (
-    "invalid",
-    "ays_fail",
-    "verify_error",
-    "ready_error",
-    "apply_fail",
-    "apply_error",
-    "confirm_fail",
-    "failed",
-    "error",
-)
-ANSWERS = {
-    "ays": ("ays_yes", "ays_no"),
-    "ignore_fail": ("ignore_fail_yes", "ignore_fail_no"),
-    "confirm": ("confirm_yes", "confirm_no"),
-}
-ALIASES = ("applied", "startup", "pending")
 KEPT_REVISIONS = 12
 """How many ended revisions keep their tree; a real switch keeps all, a thousand doubles in one process cannot."""
 
@@ -44,85 +26,6 @@ class NotPossible(Exception):
     def __init__(self, status: int, detail: str) -> None:
         self.status = status
         super().__init__(detail)
-
-
-@dataclass(frozen=True)
-class Timing:
-    """Lab seconds from the start of an apply (or from its answer) until each state is entered."""
-
-    checking: float = 0.2
-    checked: float = 0.4
-    verifying: float = 0.1
-    verified: float = 0.3
-    readying: float = 0.4
-    ready: float = 0.6
-    reloading: float = 0.7
-    reloaded: float = 1.7
-    settled: float = 1.8
-    saving: float = 0.2
-    saved: float = 0.4
-    answer: float = 30.0
-    """How long a question waits for its answer."""
-
-
-@dataclass(frozen=True)
-class Trouble:
-    """How the next apply goes wrong. `fails_in`: the state it ends in; `asks`: it asks `ignore_fail` first;
-    `restores`: whether the rollback works; `hangs_in`: the state that it never leaves."""
-
-    fails_in: str = ""
-    reason: str = ""
-    asks: bool = False
-    restores: bool = True
-    hangs_in: str = ""
-
-
-@dataclass
-class Entry:
-    """One revision. `steps` are (when, state) still to come; `before` is what ran before this one's apply;
-    `running`: the switch runs it although it has not ended yet."""
-
-    id: str
-    tree: Tree | None
-    state: str
-    user: str = ""
-    message: str = ""
-    progress: str = ""
-    issues: list[dict[str, Any]] = field(default_factory=list[dict[str, Any]])
-    controls: dict[str, Any] = field(default_factory=dict[str, Any])
-    prompts: dict[str, str] = field(default_factory=dict[str, str])
-    steps: list[tuple[float, str]] = field(default_factory=list[tuple[float, str]])
-    before: Tree | None = None
-    running: bool = False
-    trouble: Trouble = Trouble()
-    touched_at: float = 0.0
-
-    @property
-    def under_way(self) -> bool:
-        return self.state not in (*STAGED, *DONE, *FAILED) or bool(self.steps)
-
-    def document(self) -> dict[str, Any]:
-        """As `GET /revision/<id>` answers it."""
-        shown: dict[str, Any] = {
-            "state": self.state,
-            "transition": {
-                "issue": {str(number): issue for number, issue in enumerate(self.issues)},
-                "progress": self.progress,
-            },
-        }
-        if self.user:
-            shown["user"] = self.user
-        if self.message:
-            shown["message"] = self.message
-        if self.prompts:
-            shown["auto-prompt"] = dict(self.prompts)
-        if self.controls:
-            shown["state-controls"] = dict(self.controls)
-        return shown
-
-
-def issue(code: str, severity: str, message: str, **data: str) -> dict[str, Any]:
-    return {"code": code, "severity": severity, "message": message, "data": data}
 
 
 class Revisions:
@@ -297,6 +200,10 @@ class Revisions:
             self._arrive(entry, state, at)
             self._on_change("moved", entry)
 
+    def next_step_at(self) -> float | None:
+        """When the next transition is due; None: nothing moves."""
+        return min((entry.steps[0][0] for entry in self.entries.values() if entry.steps), default=None)
+
     def _arrive(self, entry: Entry, state: str, at: float) -> None:
         """What a state brings with it when it is entered."""
         trouble = entry.trouble
@@ -317,7 +224,8 @@ class Revisions:
             case "reloaded" if trouble.fails_in in ("apply_fail", "apply_error", "failed", "error"):
                 self._fail_running(entry, at)
             case "confirm":
-                entry.steps = [(at + float(entry.controls["confirm"]), "confirm_fail")]
+                patience = 0.5 if trouble.confirm_fails else float(entry.controls["confirm"])
+                entry.steps = [(at + patience, "confirm_fail")]
             case "ays_fail":
                 entry.progress = "Aborted apply after warnings"
                 if not any(found["severity"] == "error" for found in entry.issues):
@@ -362,7 +270,8 @@ class Revisions:
     def _run(self, entry: Entry, at: float) -> None:
         """The new configuration runs from here on; the services that read it restart."""
         assert entry.tree is not None
-        self.applied = entry.tree
+        if not entry.trouble.pretends:
+            self.applied = entry.tree
         self.restarted_at = at
         entry.running = True
 

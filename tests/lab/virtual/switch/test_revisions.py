@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from lab.virtual.switch.revisions import FAILED, Entry, NoSuchRevision, NotPossible, Revisions, Trouble
+from lab.virtual.switch.entry import FAILED, Entry, Trouble
+from lab.virtual.switch.revisions import NoSuchRevision, NotPossible, Revisions
 from lab.virtual.switch.schema import Problem
 from lab.virtual.switch.trees import Tree, merged
 

@@ -1,0 +1,96 @@
+"""Users of a switch: they are part of its configuration, so a rollback brings an old password back too."""
+
+import hashlib
+import hmac
+import secrets
+from typing import Any
+
+from lab.virtual.switch.trees import Tree, below, merged
+
+FACTORY_USER = "cumulus"
+FACTORY_PASSWORD = "cumulus"
+"""As Cumulus Linux ships. While it is set the API answers 403 to everything (5.6 and newer)."""
+
+MIN_PASSWORD = 8
+"""`system security password-hardening len-min`, as shipped."""
+
+READERS = ("nvue-monitor",)
+_ROUNDS = 1_000
+
+
+def hashed(password: str, salt: str | None = None) -> str:
+    """In the shape of crypt(3), with a scheme of the lab's own: a real switch would use `$6$`."""
+    salt = salt or secrets.token_hex(6)
+    digest = hashlib.pbkdf2_hmac("sha256", password.encode(), salt.encode(), _ROUNDS).hex()
+    return f"$lab${salt}${digest}"
+
+
+def matches(password: str, stored: str) -> bool:
+    """A hash of another scheme matches nothing: that user cannot log in."""
+    parts = stored.split("$")
+    return len(parts) == 4 and parts[1] == "lab" and hmac.compare_digest(hashed(password, parts[2]), stored)
+
+
+class PasswordRefused(ValueError):
+    """The password breaks the hardening rules. Never quotes it."""
+
+
+def sealed(patch: Any) -> Any:
+    """The patch with clear passwords replaced by their hashes, so that no tree ever holds one. Raises `PasswordRefused`."""
+    users = {name: _sealed(name, entry) for name, entry in _users(patch).items()}
+    if not users:
+        return patch
+    return {**patch, "system": {**patch["system"], "aaa": {**patch["system"]["aaa"], "user": users}}}
+
+
+def _sealed(name: str, entry: Any) -> Any:
+    if not isinstance(entry, dict) or "password" not in entry:
+        return entry
+    password = entry["password"]
+    rest = {key: value for key, value in entry.items() if key != "password"}
+    if password is None:
+        return {**rest, "hashed-password": None}
+    if not isinstance(password, str) or len(password) < MIN_PASSWORD:
+        raise PasswordRefused(f"The password of {name} must have at least {MIN_PASSWORD} characters.")
+    if password == name:
+        raise PasswordRefused(f"The password of {name} must not be the user name.")
+    return {**rest, "hashed-password": hashed(password)}
+
+
+def masked(tree: Any) -> Any:
+    """The tree as it may be shown: every hash is `*`, as NVUE prints it."""
+    users = {
+        name: {**entry, "hashed-password": "*"}
+        for name, entry in _users(tree).items()
+        if isinstance(entry, dict) and entry.get("hashed-password")
+    }
+    return merged(tree, {"system": {"aaa": {"user": users}}}) if users else tree
+
+
+def _users(tree: Any) -> Tree:
+    try:
+        users = below(tree, ("system", "aaa", "user"))
+    except (KeyError, TypeError):
+        return {}
+    return users if isinstance(users, dict) else {}
+
+
+class Accounts:
+    """Checks logins against a configuration; remembers a good login by its hash, so that polling costs no key derivation."""
+
+    def __init__(self) -> None:
+        self._good: dict[str, bytes] = {}
+        self._key = secrets.token_bytes(16)
+
+    def role(self, tree: Tree, user: str, password: str) -> str | None:
+        """The role of the user, or None: unknown user, wrong password, disabled."""
+        entry = _users(tree).get(user)
+        if not isinstance(entry, dict) or entry.get("state") == "disabled":
+            return None
+        stored = str(entry.get("hashed-password", ""))
+        proof = hmac.digest(self._key, f"{stored}\0{password}".encode(), "sha256")
+        if not hmac.compare_digest(self._good.get(user, b""), proof):
+            if not matches(password, stored):
+                return None
+            self._good[user] = proof
+        return str(entry.get("role") or "system-admin")
