@@ -2,6 +2,9 @@
 
 import typer
 
+from lab.embedded import commands as embedded
+
 
 def register(app: typer.Typer) -> None:
     """Adds this package's commands to the command line."""
+    embedded.register(app)
