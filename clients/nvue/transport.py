@@ -13,6 +13,7 @@ from typing import Any, Literal, override
 import httpx
 
 from clients.nvue.errors import (
+    ApplyInProgress,
     FactoryPasswordUnchanged,
     SwitchAnswerUnclear,
     SwitchBusy,
@@ -220,6 +221,11 @@ class Transport:
                 )
             case 404:
                 return SwitchObjectMissing(f"The switch {self.address} has nothing for {what}: {said}")
+            case 409:
+                return ApplyInProgress(
+                    f"The switch {self.address} refused {what}: {said}",
+                    do="Wait for the other apply to end, then retry.",
+                )
             case 429:
                 return SwitchBusy(f"The switch {self.address} is busy: {said}", retry_after_s=_retry_after(response))
             case 503 if "Retry-After" in response.headers:

@@ -56,10 +56,11 @@ class StrictSchema:
 
     def wrong_values(self, tree: dict[str, Any]) -> list[Problem]:
         """Values of the wrong type or out of bounds, one per place."""
+        whole = stripped(tree)
         try:
-            self.root.model_validate(stripped(tree))
+            self.root.model_validate(whole)
         except ValidationError as error:
-            return list(_by_place(error))
+            return list(_by_place(error, whole))
         return []
 
     def problems(self, tree: dict[str, Any]) -> list[Problem]:
@@ -119,13 +120,15 @@ def _options(annotation: Any) -> typing.Iterator[Any]:
         yield annotation
 
 
-def _by_place(error: ValidationError) -> typing.Iterator[Problem]:
-    """A union reports one error per member it tried: keep the first of each place, cut at what is no key."""
+def _by_place(error: ValidationError, tree: Any) -> typing.Iterator[Problem]:
+    """A union reports one error per member it tried, each with a step of its own: keep the keys that are in the tree, once."""
     seen: set[tuple[str, ...]] = set()
     for entry in error.errors(include_url=False, include_context=False, include_input=False):
-        path = tuple(
-            str(step) for step in entry["loc"] if not re.search(r"[\[\]():]|^(str|int|float|literal)", str(step))
-        )
+        path: tuple[str, ...] = ()
+        value: Any = tree
+        for step in entry["loc"]:
+            if isinstance(value, dict) and step in value:
+                path, value = (*path, str(step)), value[step]
         if path not in seen:
             seen.add(path)
             yield Problem(path, entry["msg"])
