@@ -98,6 +98,7 @@ class BmcIdentity(Model):
     """Who answers at a BMC's address. From the service root, which needs no login; `mac` only after one."""
 
     address: str
+    port: int = 443
     uuid: str = ""
     vendor: str = ""
     product: str = ""

@@ -6,7 +6,14 @@ from typing import Protocol
 
 from pydantic import SecretStr
 
+from domain.errors import Rejected
 from domain.model import Model, Name
+
+
+class SecretMissing(Rejected):
+    """There is no secret at this path. The message names the path, never a value."""
+
+    kind = "secret-missing"
 
 
 class SecretRef(Model):

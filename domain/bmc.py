@@ -1,0 +1,367 @@
+"""Baseboard management controllers: where they are, how they are trusted, what we ask of them, what can go wrong."""
+
+from collections.abc import Callable
+from datetime import datetime
+from enum import StrEnum
+from types import TracebackType
+from typing import Protocol, Self
+
+from pydantic import Field, SecretStr
+
+from domain.errors import Conflict, NotYet, Rejected, Throttled, Transient
+from domain.hardware import BmcIdentity, PowerState, ServerHardware
+from domain.model import MacAddress, Model, Name
+from domain.secret import Login, SecretRef
+from domain.site import Trust
+
+HTTPS_PORT = 443
+
+# What can go wrong. Every message names the server and its address; none ever holds a secret.
+
+
+class BmcUnreachable(Transient):
+    """No connection in time, or it broke before the answer was whole. Normal while a BMC restarts."""
+
+    kind = "bmc-unreachable"
+
+
+class BmcTroubled(Transient):
+    """The BMC answered 5xx without saying why, or something that is no Redfish."""
+
+    kind = "bmc-troubled"
+
+
+class BmcBusy(Throttled):
+    """503 or a message that means "not ready": the BMC asked for a pause."""
+
+    kind = "bmc-busy"
+
+
+class BmcLocked(Throttled):
+    """The BMC says that our account is locked. Trying again before the lock ends would only prolong it."""
+
+    kind = "bmc-locked"
+
+
+class LoginBudgetSpent(Throttled):
+    """We have used up our failed login tries of this lock-out window; carries the time until the next is free."""
+
+    kind = "login-budget-spent"
+
+
+class PowerUnchanged(NotYet):
+    """The reset was accepted, but the BMC does not read back the wanted power state yet."""
+
+    kind = "power-unchanged"
+
+
+class TaskUnfinished(NotYet):
+    """The BMC still works on what it accepted."""
+
+    kind = "bmc-task-unfinished"
+
+
+class BmcRefused(Rejected):
+    """The BMC rejected the request; carries the Redfish message id of the most severe message."""
+
+    kind = "bmc-refused"
+
+    def __init__(self, message: str, *, message_id: str = "", status: int = 400, do: str = "") -> None:
+        super().__init__(message, do=do)
+        self.message_id = message_id
+        self.status = status
+
+
+class BmcResourceMissing(BmcRefused):
+    """404, 405, 410 or 501: this BMC does not offer that."""
+
+    kind = "bmc-resource-missing"
+
+
+class BmcLoginRefused(Rejected):
+    """401: unknown user, wrong password, or a locked account that does not say so."""
+
+    kind = "bmc-login-refused"
+
+
+class PasswordChangeRequired(Rejected):
+    """The login is right, but nothing is answered until the password has been changed."""
+
+    kind = "password-change-required"
+
+
+class CredentialsUnknown(Rejected):
+    """No credential that we know opens the BMC."""
+
+    kind = "credentials-unknown"
+
+
+class BmcCertificateUntrusted(Rejected):
+    """The certificate is not signed by the site's CA, has expired, or no pin is declared for it."""
+
+    kind = "bmc-certificate-untrusted"
+
+
+class BmcCertificateChanged(Conflict):
+    """Another certificate than the pinned one: another BMC, a replaced certificate, or somebody in between."""
+
+    kind = "bmc-certificate-changed"
+
+
+# Where and how
+
+
+class BmcAddress(Model):
+    """Where something answers HTTPS."""
+
+    host: str
+    port: int = HTTPS_PORT
+
+    def __str__(self) -> str:
+        return self.host if self.port == HTTPS_PORT else f"{self.host}:{self.port}"
+
+
+class Endpoint(Model):
+    """A BMC as messages name it: `r1-s01 (10.3.7.12)`."""
+
+    name: str
+    address: BmcAddress
+
+    def __str__(self) -> str:
+        return f"{self.name} ({self.address})"
+
+
+class DeviceTrust(Model):
+    """How one device's certificate is checked, as payloads carry it: by reference, or by its public fingerprint."""
+
+    ca: SecretRef | None = None
+    pin: str | None = None
+    first_use: bool = False
+
+    @classmethod
+    def declared(cls, trust: Trust, device: str) -> Self:
+        """One device's part of a site's trust. Raises `BmcCertificateUntrusted` if pins are declared, but none for it."""
+        if trust.pins and device not in trust.pins:
+            raise BmcCertificateUntrusted(
+                f"No certificate pin is declared for {device}.",
+                do=f"Add its SHA-256 fingerprint under out_of_band.trust.pins.{device}.",
+            )
+        ca = SecretRef(path=trust.ca) if trust.ca is not None else None
+        return cls(ca=ca, pin=trust.pins.get(device), first_use=trust.first_use)
+
+
+class Certificates(Model):
+    """How a client checks a certificate: exactly one of both. Resolved where the activity runs."""
+
+    ca_pem: str | None = None
+    sha256: str | None = None
+
+
+class BmcTarget(Model):
+    """One device's BMC, with what is needed to log in. The secrets themselves are read where the activity runs."""
+
+    site: Name
+    device: Name
+    address: BmcAddress
+    trust: DeviceTrust
+    factory: SecretRef
+    """The login that the vendor or installer set: `credentials.bmc` of the site's declaration."""
+    lockout_window_s: float | None = Field(default=None, gt=0)
+    """How long this BMC remembers a failed login; None: the worker's default, which is longer than vendors' own."""
+
+    @property
+    def endpoint(self) -> Endpoint:
+        return Endpoint(name=self.device, address=self.address)
+
+
+class AccountPolicy(Model):
+    """What a BMC demands of passwords and does about failed logins. None: it does not say. A threshold of 0: never locks."""
+
+    min_length: int | None = None
+    max_length: int | None = None
+    lockout_threshold: int | None = None
+    lockout_duration_s: float | None = None
+    counter_reset_s: float | None = None
+
+    @property
+    def window_s(self) -> float | None:
+        """How long a failed login may count against us."""
+        known = [value for value in (self.lockout_duration_s, self.counter_reset_s) if value]
+        return max(known) if known else None
+
+
+class Nameplate(Model):
+    """What names a server for good: enough to find it in a declaration, cheaper than reading all its hardware."""
+
+    bmc: BmcIdentity
+    serial: str = ""
+    manufacturer: str = ""
+    model: str = ""
+    mac: MacAddress | None = None
+
+
+class PowerResult(Model):
+    """`changed` is False if the server was in the wanted state already."""
+
+    changed: bool
+    before: PowerState
+    power_state: PowerState
+
+
+type Beat = Callable[[str], None]
+"""Called now and then during long work, with where it stands."""
+
+
+def no_beat(_detail: str) -> None:
+    """For callers that nobody watches."""
+
+
+class Bmc(Protocol):
+    """One BMC, logged in. Use it as a context manager: sessions are few, and one not logged out stays for half an hour."""
+
+    @property
+    def identity(self) -> BmcIdentity: ...
+
+    @property
+    def must_change_password(self) -> bool:
+        """True: the login is right, and only `change_password` will be answered."""
+        ...
+
+    def account_policy(self) -> AccountPolicy:
+        """Everything None where the BMC does not show it, as while the password must be changed."""
+        ...
+
+    def change_password(self, new: SecretStr) -> None:
+        """Changes our own password. If the connection breaks, either may be right afterwards.
+
+        Raises:
+            BmcRefused: the BMC does not accept the new one; the old one stays.
+        """
+        ...
+
+    def read_hardware(self) -> ServerHardware:
+        """Everything in one go. What the BMC does not offer is named in `missing`, never guessed."""
+        ...
+
+    def read_nameplate(self) -> Nameplate: ...
+
+    def power_state(self) -> PowerState:
+        """As the BMC says; some say the old state for a while after a reset."""
+        ...
+
+    def ensure_power(self, wanted: PowerState, *, patience_s: float, beat: Beat = no_beat) -> PowerResult:
+        """Reads, resets if needed, and reads back until it stays `On` or `Off`.
+
+        Raises:
+            PowerUnchanged: not there within `patience_s`; calling again goes on waiting and resets only if needed.
+            BmcRefused: the BMC rejected the reset.
+        """
+        ...
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class BmcFactory(Protocol):
+    """Reaches BMCs. Thread-safe."""
+
+    def answering(
+        self, candidates: tuple[BmcAddress, ...], *, timeout_s: float, at_once: int, beat: Beat = no_beat
+    ) -> tuple[BmcAddress, ...]:
+        """Which of these addresses complete a TLS handshake in time. Sends no request; several hundred at a time."""
+        ...
+
+    def identify(self, endpoint: Endpoint) -> BmcIdentity:
+        """Reads the service root without a login and without trust: the fingerprint it carries is what was shown."""
+        ...
+
+    def log_in(self, endpoint: Endpoint, login: Login, certificates: Certificates) -> Bmc:
+        """One login try, never repeated by itself.
+
+        Raises:
+            BmcLoginRefused: the BMC refused it: this counts as a failure there.
+            BmcCertificateChanged, BmcCertificateUntrusted: before any secret was sent.
+            BmcUnreachable, BmcBusy, BmcLocked: it is not known to be wrong.
+        """
+        ...
+
+
+# One model in, one model out, for each activity
+
+
+class ReachOrder(Model):
+    """Scan these addresses for anything that speaks TLS on a BMC's or a switch's port."""
+
+    addresses: tuple[str, ...]
+    bmc_ports: tuple[int, ...] = (HTTPS_PORT,)
+    switch_ports: tuple[int, ...] = ()
+    timeout_s: float = 3.0
+    at_once: int = Field(default=256, ge=1, le=2048)
+
+
+class Reached(Model):
+    """Who answered, in the order of the addresses asked; `tried` counts addresses and ports."""
+
+    bmcs: tuple[BmcAddress, ...] = ()
+    switches: tuple[BmcAddress, ...] = ()
+    tried: int = 0
+
+
+class IdentifyOrder(Model):
+    """At most some hundred at a time: an answer is about 300 bytes."""
+
+    bmcs: tuple[BmcAddress, ...]
+    at_once: int = Field(default=16, ge=1, le=128)
+
+
+class NotIdentified(Model):
+    """Answered, but not as a BMC. `kind` is that of the error."""
+
+    address: BmcAddress
+    kind: str
+    reason: str
+
+
+class Identified(Model):
+    found: tuple[BmcIdentity, ...] = ()
+    not_identified: tuple[NotIdentified, ...] = ()
+
+
+class Goal(StrEnum):
+    """What a take-over must end with."""
+
+    OWN = "own"
+    """A credential of ours that is known to work."""
+    ROTATE = "rotate"
+    """One made after `not_before`."""
+    RECLAIM = "reclaim"
+    """As OWN, but a person said that the BMC is back at its factory login: what we have in hand is not tried."""
+
+
+class TakeOverOrder(Model):
+    target: BmcTarget
+    goal: Goal = Goal.OWN
+    not_before: datetime | None = None
+
+
+class TakenOver(Model):
+    """`changed`: the BMC has another password than before this operation. `notes` are for the report: no secret."""
+
+    changed: bool
+    identity: BmcIdentity
+    policy: AccountPolicy = AccountPolicy()
+    notes: tuple[str, ...] = ()
+
+
+class ObserveServerOrder(Model):
+    target: BmcTarget
+
+
+class PowerOrder(Model):
+    target: BmcTarget
+    patience_s: float = Field(default=60.0, gt=0)
