@@ -32,7 +32,7 @@ def register(app: typer.Typer) -> None:
 
 
 def up(
-    only: Annotated[
+    services: Annotated[
         list[str] | None, typer.Argument(help="Only these services and what they need; by default all.")
     ] = None,
 ) -> None:
@@ -42,7 +42,7 @@ def up(
     try:
         home = Home.of()
         stack = Stack(home, progress=progress)
-        stack.up(only or ())
+        stack.up(services or ())
     except EdgewrightError as error:
         progress.close()
         _fail(error)
@@ -52,12 +52,11 @@ def up(
     else:
         progress.close()
         console.print()
-        for service in stack.services().values():
-            if service.url.startswith("http"):
-                console.print(f"{service.title:28}{service.url}", highlight=False)
-        console.print(
-            f"Secrets are in {home.secrets} (NetBox: user admin, password in netbox-admin-password)", highlight=False
-        )
+        for row in stack.status():
+            if row.state is State.READY and row.url.startswith("http"):
+                console.print(f"{row.title:28}{row.url}", highlight=False, soft_wrap=True)
+        where = f"Secrets are in {home.secrets} (NetBox: user admin, password in netbox-admin-password)"
+        console.print(where, highlight=False, soft_wrap=True)
 
 
 def down() -> None:

@@ -5,11 +5,13 @@ import gzip
 import hashlib
 import hmac
 import secrets as randomness
+import socket
 import subprocess
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import httpx
+from psycopg import sql
 
 from domain.errors import Transient
 from lab.embedded import netbox_environment, postgres, processes
@@ -74,7 +76,7 @@ def prepare(home: Home, ports: Ports) -> None:
     """The environment, the schema, the administrator and the token; each only if it is not there."""
     with ThreadPoolExecutor(1) as beside:
         made = beside.submit(netbox_environment.ensure, home.log_of("netbox"))
-        restored = _restore(home)
+        restored = restore_into(home)
         _seed(home)
         made.result()
     _migrate(home, ports, restored)
@@ -96,14 +98,18 @@ def dump() -> Path:
     return netbox_environment.DATA / f"netbox-{netbox_environment.version()}.sql.gz"
 
 
-def _restore(home: Home) -> bool:
-    """Fills the empty database from the dump in one transaction, so that a kill leaves it empty. True if it did."""
-    with postgres.connect(home, postgres.NETBOX, postgres.NETBOX) as database:
-        if database.execute("SELECT to_regclass('public.django_migrations')").fetchone() != (None,):
+def restore_into(home: Home, database: str = postgres.NETBOX) -> bool:
+    """Fills an empty database from the dump in one transaction, so that a kill leaves it empty. True if it did.
+
+    Raises:
+        NetBoxSchemaFailed: with what Postgres said.
+    """
+    with postgres.connect(home, database, postgres.NETBOX) as connection:
+        if connection.execute("SELECT to_regclass('public.django_migrations')").fetchone() != (None,):
             return False
     arguments = ["-h", str(home.sockets), "-U", postgres.NETBOX, "-q", "-1", "-v", "ON_ERROR_STOP=1", "-o", "/dev/null"]
     done = subprocess.run(
-        [postgres.program("psql"), "-X", *arguments, postgres.NETBOX],
+        [postgres.program("psql"), "-X", *arguments, database],
         input=gzip.decompress(dump().read_bytes()),
         env=processes.clean_environment({}),
         capture_output=True,
@@ -115,6 +121,19 @@ def _restore(home: Home) -> bool:
             do="See: edgewright logs postgres",
         )
     return True
+
+
+def replace_database(home: Home, ports: Ports, template: str) -> None:
+    """Puts a clone of `template` in the place of NetBox's database while NetBox runs; for tests. Its connections are cut, and
+    it makes new ones; its cache is emptied."""
+    name, like = sql.Identifier(postgres.NETBOX), sql.Identifier(template)
+    with postgres.connect(home) as connection:
+        connection.execute(sql.SQL("DROP DATABASE IF EXISTS {} WITH (FORCE)").format(name))
+        connection.execute(sql.SQL("CREATE DATABASE {} OWNER {} TEMPLATE {}").format(name, name, like))
+    _seed(home)
+    with socket.create_connection((LOOPBACK, ports.valkey), timeout=5) as valkey:
+        valkey.sendall(b"FLUSHALL\r\n")
+        valkey.recv(5)
 
 
 def _migrate(home: Home, ports: Ports, restored: bool) -> None:

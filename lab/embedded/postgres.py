@@ -185,7 +185,7 @@ def ensure_roles(home: Home) -> None:
     """The roles and the product's database. What the runtime role may do there, the product's migrations say."""
     with connect(home) as connection:
         for role in (NETBOX, OWNER, RUNTIME_ROLE):
-            if not connection.execute("SELECT FROM pg_roles WHERE rolname = %s", [role]).fetchone():
+            if not connection.execute("SELECT 1 FROM pg_roles WHERE rolname = %s", [role]).fetchone():
                 connection.execute(sql.SQL("CREATE ROLE {} LOGIN").format(sql.Identifier(role)))
         ensure_database(connection, DATABASE, OWNER, RUNTIME_ROLE)
         ensure_database(connection, NETBOX, NETBOX)
@@ -193,7 +193,7 @@ def ensure_roles(home: Home) -> None:
 
 def ensure_database(connection: psycopg.Connection, name: str, owner: str, *others: str) -> None:
     """The database, which nobody enters but its owner and the roles named."""
-    if not connection.execute("SELECT FROM pg_database WHERE datname = %s", [name]).fetchone():
+    if not connection.execute("SELECT 1 FROM pg_database WHERE datname = %s", [name]).fetchone():
         database = sql.Identifier(name)
         connection.execute(sql.SQL("CREATE DATABASE {} OWNER {}").format(database, sql.Identifier(owner)))
     connection.execute(sql.SQL("REVOKE CONNECT ON DATABASE {} FROM PUBLIC").format(sql.Identifier(name)))
