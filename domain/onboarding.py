@@ -1,0 +1,230 @@
+"""What travels between the steps of onboarding. Sites, hardware and verdicts are large: they travel as artifacts."""
+
+from typing import Protocol
+
+from domain.artifact import ArtifactRef
+from domain.cabling import CableVerdict, SwitchSight
+from domain.finding import Sighting
+from domain.model import Model, Name
+from domain.operation import StepState
+from domain.order import DeclarationRef
+from domain.plan import PlanSummary
+from domain.recording_facts import DeviceFacts, ServerFacts
+from domain.server_class import ServerClass
+from domain.site import SiteDeclaration
+
+
+class SiteBundle(Model):
+    """A declaration with the classes it names, as one operation sees them from beginning to end."""
+
+    site: SiteDeclaration
+    classes: dict[Name, ServerClass]
+
+
+class RackSize(Model):
+    rack: Name
+    servers: tuple[Name, ...]
+
+
+class LoadOrder(Model):
+    declaration: DeclarationRef
+
+
+class SiteRef(Model):
+    """A bundle by reference, with what a workflow needs to know of it."""
+
+    name: Name
+    region: str
+    bundle: ArtifactRef
+    racks: tuple[RackSize, ...]
+    switches: tuple[Name, ...] = ()
+
+
+class SurveyOrder(Model):
+    site: SiteRef
+
+
+class Reached(Model):
+    """How many addresses were tried and how many answered; who they are is the next step's."""
+
+    scanned: int
+    answering: int
+    answers: ArtifactRef
+
+
+class DiscoverOrder(Model):
+    site: SiteRef
+    answers: ArtifactRef
+
+
+class Discovered(Model):
+    discovery: ArtifactRef
+    servers: int
+    switches: int
+    missing: tuple[str, ...] = ()
+    unexpected: tuple[str, ...] = ()
+    sightings: tuple[Sighting, ...] = ()
+
+
+class ReadSwitchesOrder(Model):
+    site: SiteRef
+    discovery: ArtifactRef
+    take_over: bool = True
+    """Plans and audits change nothing, credentials included."""
+
+
+class SwitchReadings(Model):
+    """What all switches of a site see, and what they are."""
+
+    sights: tuple[SwitchSight, ...] = ()
+    facts: tuple[DeviceFacts, ...] = ()
+    sightings: tuple[Sighting, ...] = ()
+
+
+class SwitchesRead(Model):
+    readings: ArtifactRef
+    read: int
+    total: int
+    sightings: tuple[Sighting, ...] = ()
+
+
+class ServerOrder(Model):
+    """The input of one server's child."""
+
+    operation_id: str
+    site: SiteRef
+    server: Name
+    rack: Name
+    discovery: ArtifactRef
+    devices_queue: str
+    parent: str
+    """The rack's workflow id: it is told how far the server is."""
+
+
+class TakeOverOrder(Model):
+    site: SiteRef
+    server: Name
+    discovery: ArtifactRef
+
+
+class TakenOver(Model):
+    changed: bool
+    detail: str = ""
+
+
+class ReadServerOrder(Model):
+    site: SiteRef
+    server: Name
+    discovery: ArtifactRef
+
+
+class ServerRead(Model):
+    """A server's reading, by reference."""
+
+    server: Name
+    reading: ArtifactRef
+    serial: str = ""
+
+
+class RackOrder(Model):
+    operation_id: str
+    site: SiteRef
+    rack: RackSize
+    discovery: ArtifactRef
+    switches: ArtifactRef
+    devices_queue: str
+    parent: str
+
+
+class Standing(Model):
+    """The signal by which a server tells its rack, and a rack its site, how far a server is."""
+
+    server: Name
+    rack: Name
+    step: str
+    state: StepState
+    reasons: tuple[str, ...] = ()
+    reading: ArtifactRef | None = None
+
+
+class JudgeOrder(Model):
+    site: SiteRef
+    rack: Name
+    switches: ArtifactRef
+    readings: tuple[ArtifactRef, ...]
+
+
+class RackVerdict(Model):
+    """Everything that was made out about one rack, for recording it."""
+
+    servers: tuple[ServerFacts, ...] = ()
+    cables: tuple[CableVerdict, ...] = ()
+    sightings: tuple[Sighting, ...] = ()
+
+
+class Judged(Model):
+    verdict: ArtifactRef
+    good: int
+    quarantined: tuple[Name, ...] = ()
+    cables_verified: int = 0
+    cables_wrong: int = 0
+    cables_unverified: int = 0
+    sightings: tuple[Sighting, ...] = ()
+
+
+class RecordOrder(Model):
+    operation_id: str
+    site: SiteRef
+    switches: ArtifactRef
+    rack: Name | None = None
+    """None: the site itself, its racks' frames and what stands in no server's place."""
+    verdict: ArtifactRef | None = None
+    verdicts: tuple[ArtifactRef, ...] = ()
+    """For the site's cables: every rack's verdict."""
+
+
+class Recorded(Model):
+    created: int = 0
+    updated: int = 0
+    adopted: int = 0
+    already: int = 0
+    refused: tuple[str, ...] = ()
+    moved: int = 0
+    flags: tuple[Sighting, ...] = ()
+
+
+class RackReport(Model):
+    rack: Name
+    available: int = 0
+    verified: int = 0
+    quarantined: tuple[Name, ...] = ()
+    busy: tuple[Name, ...] = ()
+    verdict: ArtifactRef | None = None
+    recorded: Recorded = Recorded()
+
+
+class OnboardingReport(Model):
+    """How a site stands after onboarding."""
+
+    site: Name
+    racks: tuple[RackReport, ...] = ()
+    missing: tuple[Name, ...] = ()
+    plan: PlanSummary | None = None
+
+    @property
+    def quarantined(self) -> tuple[str, ...]:
+        return tuple(name for rack in self.racks for name in rack.quarantined)
+
+    @property
+    def good(self) -> int:
+        return sum(rack.available + rack.verified for rack in self.racks)
+
+
+class SwitchReader(Protocol):
+    """Reads a site's switches; one implementation speaks NVUE."""
+
+    def read(
+        self, site: SiteDeclaration, switch: str, address: str, port: int, *, take_over: bool
+    ) -> tuple[SwitchSight, DeviceFacts]:
+        """Raises our errors: unreachable, login refused, certificate changed."""
+        ...

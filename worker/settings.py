@@ -1,0 +1,40 @@
+"""What a worker must know, from the environment (`EDGEWRIGHT_…`). The devices worker of a site needs neither NetBox nor Postgres."""
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from domain.order import CONTROL_QUEUE, DEVICES_QUEUE
+
+
+class TemporalSettings(BaseSettings):
+    """Ours, or a customer's cluster: then with TLS and an API key or a client certificate."""
+
+    model_config = SettingsConfigDict(env_prefix="EDGEWRIGHT_TEMPORAL_", extra="ignore")
+
+    address: str = "127.0.0.1:7233"
+    namespace: str = "edgewright"
+    tls: bool = False
+    ca_file: Path | None = None
+    client_certificate_file: Path | None = None
+    client_key_file: Path | None = None
+    api_key_file: Path | None = None
+
+
+class WorkerSettings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="EDGEWRIGHT_WORKER_", extra="ignore")
+
+    queues: str = f"{CONTROL_QUEUE},{DEVICES_QUEUE}"
+    """Comma-separated: `control`, `devices`, or a site's own `edge-{site}`."""
+    metrics_port: int = Field(default=8703, ge=0, le=65535)
+    metrics_host: str = "127.0.0.1"
+    control_threads: int = Field(default=16, ge=1)
+    devices_threads: int = Field(default=32, ge=1)
+    """How many devices are spoken to at once."""
+    cached_workflows: int = Field(default=600, ge=0)
+    graceful_stop_s: float = Field(default=20, ge=0)
+
+    @property
+    def queue_names(self) -> tuple[str, ...]:
+        return tuple(dict.fromkeys(name.strip() for name in self.queues.split(",") if name.strip()))

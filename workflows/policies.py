@@ -1,0 +1,47 @@
+"""How long we wait and how often we try, by kind of work. Workflows name a policy; they never spell a timeout.
+
+Every policy is bounded by time, not by attempts. One factor scales all of them, so that tests wait milliseconds where a site waits
+minutes; it is read once, when the worker starts, and is the same for every workflow of that worker.
+"""
+
+import os
+from datetime import timedelta
+from typing import NamedTuple
+
+from temporalio.common import RetryPolicy
+
+TIME_FACTOR = float(os.environ.get("EDGEWRIGHT_TIME_FACTOR", "1"))
+
+
+def scaled(seconds: float) -> timedelta:
+    """A duration of the real world in this worker's time."""
+    return timedelta(seconds=seconds * TIME_FACTOR)
+
+
+class Policy(NamedTuple):
+    """`one_try` bounds an attempt, `give_up` all of them together, `heartbeat` the silence inside an attempt."""
+
+    one_try: timedelta
+    give_up: timedelta
+    retry: RetryPolicy
+    heartbeat: timedelta | None = None
+
+
+def _retry(first_s: float, longest_s: float) -> RetryPolicy:
+    return RetryPolicy(initial_interval=scaled(first_s), backoff_coefficient=2.0, maximum_interval=scaled(longest_s))
+
+
+STORE = Policy(timedelta(seconds=20), timedelta(hours=24), _retry(0.5, 30))
+"""Our own Postgres. An operation outlives a day without it: nothing else could record what happened."""
+
+INVENTORY = Policy(timedelta(minutes=2), scaled(600), _retry(1, 30), heartbeat=timedelta(seconds=60))
+BMC = Policy(timedelta(minutes=2), scaled(600), _retry(1, 60), heartbeat=timedelta(seconds=60))
+SWITCH = Policy(timedelta(minutes=2), scaled(600), _retry(1, 30), heartbeat=timedelta(seconds=60))
+SCAN = Policy(timedelta(minutes=15), scaled(1800), _retry(1, 60), heartbeat=timedelta(seconds=60))
+"""Looking at a whole range of addresses."""
+
+PLAYBOOK = Policy(timedelta(hours=2), scaled(6 * 3600), _retry(5, 120), heartbeat=timedelta(seconds=60))
+POLL = Policy(timedelta(seconds=30), scaled(3600), _retry(5, 30))
+
+HOLD_LOOK_AGAIN = scaled(60)
+"""How often a held operation looks whether the hold is gone, in case the signal was lost."""

@@ -1,0 +1,303 @@
+"""A runbook in progress: the steps people see, the row they are written to, and the person who decides when one fails.
+
+Composition, not inheritance: a workflow holds a `Runbook`, runs its phases through `step`, and hands its updates to `decide`.
+"""
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from functools import partial
+
+from temporalio import workflow
+from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, ChildWorkflowError, FailureError
+
+from domain.access import Place
+from domain.hold import Hold, HoldQuery
+from domain.operation import (
+    Choice,
+    EndOrder,
+    Outcome,
+    ProgressRecord,
+    Step,
+    StepState,
+    TakeOrder,
+    Waiting,
+    WaitingRecord,
+    WaitKind,
+)
+from domain.order import Decided, Decision, Order, Progress, Released, ServerStanding
+from workflows.calls import END_OPERATION, READ_HOLDS, RECORD_PROGRESS, RECORD_WAITING, TAKE_OPERATION
+from workflows.policies import HOLD_LOOK_AGAIN
+from workflows.search_attributes import BLOCKED, PHASE, mark
+
+AFTER_FAILURE = (Choice.RETRY, Choice.SKIP, Choice.ABANDON)
+MUST_SUCCEED = (Choice.RETRY, Choice.ABANDON)
+"""For a step without which the later ones make no sense: it cannot be skipped."""
+
+
+class Abandoned(Exception):
+    """A person gave the operation up at a step that failed."""
+
+    def __init__(self, step: str, reason: str, decision: Decision) -> None:
+        self.step, self.reason, self.decision = step, reason, decision
+        super().__init__(f"abandoned by {decision.by} at {step}: {decision.why or reason}")
+
+
+class Runbook:
+    """The steps of one operation's workflow, in order, with their human titles."""
+
+    def __init__(self, order: Order, titles: dict[str, str]) -> None:
+        self._order = order
+        self._steps = {key: Step(key=key, title=title) for key, title in titles.items()}
+        self._servers: dict[str, ServerStanding] = {}
+        self._waiting: Waiting | None = None
+        self._decision: tuple[Choice, Decision] | None = None
+        self._releases = 0
+        self._revision = 0
+        self._one_wait = asyncio.Lock()
+        self._summary = ""
+
+    @property
+    def place(self) -> Place:
+        return Place(region=self._order.region, site=self._order.site)
+
+    async def take(self) -> str:
+        """Makes the operation's row ours. The empty string, or why this run must end at once."""
+        info = workflow.info()
+        taken = await TAKE_OPERATION(
+            TakeOrder(
+                operation=self._order.operation_id, workflow_id=info.workflow_id, run_id=info.first_execution_run_id
+            )
+        )
+        return "" if taken.granted else taken.why or "the operation's row belongs to another run"
+
+    async def step[T](
+        self, key: str, work: Callable[[], Awaitable[T]], *, disruptive: bool = False, can_skip: bool = True
+    ) -> T | None:
+        """Runs a phase. A failure becomes `blocked` and waits for a person: retry runs it again, skip gives `None`.
+
+        Raises:
+            Abandoned: a person gave up.
+            CancelledError: the operation was cancelled.
+        """
+        self._begin(key)
+        if disruptive:
+            await self._pass_holds(key)
+        while True:
+            try:
+                result = await work()
+            except (ActivityError, ChildWorkflowError, ApplicationError) as error:
+                if isinstance(error.cause, CancelledError):
+                    raise
+                reason = reason_of(error)
+                self._set(key, StepState.FAILED, reason)
+                choices = AFTER_FAILURE if can_skip else MUST_SUCCEED
+                choice, decision = await self._wait(key, WaitKind.BLOCKED, reason, choices)
+                if choice is Choice.ABANDON:
+                    raise Abandoned(self._steps[key].title, reason, decision) from error
+                if choice is Choice.SKIP:
+                    self._set(key, StepState.SKIPPED, f"skipped by {decision.by}: {decision.why or reason}")
+                    return None
+                self._begin(key)
+                continue
+            self._set(key, StepState.DONE)
+            return result
+
+    async def gate(self, key: str, reason: str, plan_hash: str) -> Decision:
+        """Waits for a person to approve what destroys data. Raises `Abandoned` if they do not want it."""
+        choice, decision = await self._wait(
+            key, WaitKind.GATE, reason, (Choice.APPROVE, Choice.ABANDON), plan_hash=plan_hash
+        )
+        if choice is Choice.ABANDON:
+            raise Abandoned(self._steps[key].title, reason, decision)
+        return decision
+
+    async def end(self, outcome: Outcome) -> None:
+        """Writes the outcome to the row. Runs to its end although the operation is being cancelled."""
+        for key, step in self._steps.items():
+            if step.state in (StepState.RUNNING, StepState.WAITING):
+                self._set(key, StepState.FAILED)
+        await asyncio.shield(
+            END_OPERATION(
+                EndOrder(
+                    operation=self._order.operation_id,
+                    run_id=workflow.info().first_execution_run_id,
+                    outcome=outcome,
+                    steps=tuple(self._steps.values()),
+                )
+            )
+        )
+        mark(BLOCKED.value_set(False), PHASE.value_set(outcome.state.value))
+        self._show()
+
+    def detail(self, key: str, detail: str, *, done: int | None = None, total: int | None = None) -> None:
+        """Says more about a running step, such as `12 of 32 servers`."""
+        self._steps[key] = self._steps[key].model_copy(update={"detail": detail, "done": done, "total": total})
+        self._show()
+
+    def standing(self, standing: ServerStanding) -> None:
+        """How far one server is, as its rack told."""
+        self._servers[standing.server] = standing
+        self._show()
+
+    async def record(self, summary: str = "") -> None:
+        """Writes the steps to the row, so that lists and `why` need no worker."""
+        self._summary = summary or self._summary
+        self._revision += 1
+        await RECORD_PROGRESS(
+            ProgressRecord(
+                operation=self._order.operation_id,
+                revision=self._revision,
+                steps=tuple(self._steps.values()),
+                summary=self._summary,
+            )
+        )
+
+    # --- what the workflow's handlers call ----------------------------------------------------------------------
+
+    def progress(self) -> Progress:
+        return Progress(
+            operation_id=self._order.operation_id,
+            steps=tuple(self._steps.values()),
+            waiting=(self._waiting,) if self._waiting is not None else (),
+            servers=tuple(self._servers.values()),
+        )
+
+    def check(self, choice: Choice, decision: Decision) -> None:
+        """For an update's validator: refuses, without a trace in the history, what nobody waits for."""
+        if decision.operation_id != self._order.operation_id:
+            raise ApplicationError(
+                f"this workflow runs {self._order.operation_id}, not {decision.operation_id}", type="conflict"
+            )
+        waiting = self._waiting
+        if waiting is None or self._decision is not None:
+            raise ApplicationError(f"{decision.operation_id} waits for no decision", type="conflict")
+        if decision.step and decision.step != waiting.key:
+            raise ApplicationError(
+                f"{decision.operation_id} waits at {waiting.key}, not {decision.step}", type="conflict"
+            )
+        if choice not in waiting.choices:
+            allowed = ", ".join(waiting.choices)
+            raise ApplicationError(f"{choice} is not possible at {waiting.step}: choose {allowed}", type="rejected")
+
+    def decide(self, choice: Choice, decision: Decision) -> Decided:
+        assert self._waiting is not None, "the validator lets nothing through that nobody waits for"
+        self._decision = (choice, decision)
+        return Decided(step=self._waiting.key, choice=choice)
+
+    def released(self, _: Released) -> None:
+        self._releases += 1
+
+    # --- waiting --------------------------------------------------------------------------------------------------
+
+    async def _pass_holds(self, key: str) -> None:
+        """Stops at this boundary while anybody holds the place; goes on by itself when it is released."""
+        while True:
+            releases = self._releases
+            held = await READ_HOLDS(HoldQuery(place=self.place))
+            if not held.holds:
+                await self._clear_hold(key)
+                return
+            await self._show_hold(key, held.holds)
+            try:
+                await workflow.wait_condition(partial(self._told_since, releases), timeout=HOLD_LOOK_AGAIN)
+            except TimeoutError:
+                continue
+            if self._decision is not None:
+                _, decision = self._decision
+                self._decision = None
+                await self._clear_hold(key)
+                raise Abandoned(self._steps[key].title, "held", decision)
+
+    def _told_since(self, releases: int) -> bool:
+        return self._releases > releases or self._decision is not None
+
+    async def _show_hold(self, key: str, holds: tuple[Hold, ...]) -> None:
+        if self._waiting is not None:
+            return
+        reason = "; ".join(str(hold) for hold in holds)
+        await self._announce(key, WaitKind.HOLD, reason, (Choice.RELEASE, Choice.ABANDON))
+
+    async def _clear_hold(self, key: str) -> None:
+        if self._waiting is not None:
+            await self._clear(key)
+            self._begin(key)
+
+    async def _wait(
+        self, key: str, kind: WaitKind, reason: str, choices: tuple[Choice, ...], *, plan_hash: str = ""
+    ) -> tuple[Choice, Decision]:
+        async with self._one_wait:
+            await self._announce(key, kind, reason, choices, plan_hash=plan_hash)
+            await workflow.wait_condition(lambda: self._decision is not None)
+            decision = self._decision
+            self._decision = None
+            await self._clear(key)
+        assert decision is not None
+        return decision
+
+    async def _announce(
+        self, key: str, kind: WaitKind, reason: str, choices: tuple[Choice, ...], *, plan_hash: str = ""
+    ) -> None:
+        """The row knows before anybody waits, so that `why` has an answer although no worker is alive."""
+        self._waiting = Waiting(
+            key=key,
+            step=self._steps[key].title,
+            kind=kind,
+            reason=reason,
+            choices=choices,
+            since=workflow.now(),
+            workflow_id=workflow.info().workflow_id,
+            plan_hash=plan_hash,
+        )
+        self._set(key, StepState.WAITING, reason)
+        mark(BLOCKED.value_set(True))
+        await RECORD_WAITING(WaitingRecord(operation=self._order.operation_id, waiting=(self._waiting,)))
+
+    async def _clear(self, key: str) -> None:
+        self._waiting = None
+        mark(BLOCKED.value_set(False))
+        await RECORD_WAITING(WaitingRecord(operation=self._order.operation_id, cleared=(key,)))
+
+    # --- showing --------------------------------------------------------------------------------------------------
+
+    def _begin(self, key: str) -> None:
+        self._set(key, StepState.RUNNING)
+        mark(PHASE.value_set(key))
+
+    def _set(self, key: str, state: StepState, detail: str | None = None) -> None:
+        step = self._steps[key]
+        now: datetime = workflow.now()
+        ended = state in (StepState.DONE, StepState.SKIPPED, StepState.FAILED)
+        self._steps[key] = step.model_copy(
+            update={
+                "state": state,
+                "detail": step.detail if detail is None else detail,
+                "started_at": step.started_at or now,
+                "ended_at": now if ended else None,
+            }
+        )
+        self._show()
+
+    def _show(self) -> None:
+        """The same steps in the Temporal UI."""
+        marks = {
+            StepState.DONE: "✓",
+            StepState.RUNNING: "▶",
+            StepState.WAITING: "⏸",
+            StepState.SKIPPED: "↷",
+            StepState.FAILED: "✗",
+            StepState.PENDING: "·",
+        }
+        lines = [
+            f"- {marks[step.state]} **{step.title}**{f': {step.detail}' if step.detail else ''}"
+            for step in self._steps.values()
+        ]
+        workflow.set_current_details("\n".join(lines)[:18_000])
+
+
+def reason_of(error: FailureError) -> str:
+    """The message a person should read: the innermost failure's, without Temporal's wrapping."""
+    cause: BaseException = error
+    while isinstance(cause, FailureError) and cause.cause is not None:
+        cause = cause.cause
+    return str(cause.message) if isinstance(cause, FailureError) else str(cause)
