@@ -31,6 +31,9 @@ from domain.records import (
 CF_KEY = f"{CUSTOM}{Cf.KEY}"
 CF_ADOPTED = f"{CUSTOM}{Cf.ADOPTED}"
 
+NETBOX_ID = "netbox_id"
+"""In the `before` of an adoption: which object is taken over, whatever it is called there."""
+
 
 class RecordChanges(Model):
     """The changes to NetBox that bring what is there to what is wanted, in the order in which they can be made."""
@@ -143,14 +146,20 @@ def align(
                 flags.append(_name_taken(record, rivals[0]))
                 blocked.add(record.object)
 
-    moved = {seen.key: renamed[seen.id] for seen in devices if seen.id in renamed and renamed[seen.id] != seen.key}
-    there = [
-        _under_new_name(seen, renamed.get(seen.id), moved)
-        for seen in observed
-        if not (seen.endpoint is Endpoint.DEVICE and seen.id in dropped)
-    ]
+    kept = [seen for seen in observed if not (seen.endpoint is Endpoint.DEVICE and seen.id in dropped)]
+    there = rename(kept, renamed)
     flags.extend(_doubles(wanted, there, blocked))
-    return tuple(there), flags, blocked
+    return there, flags, blocked
+
+
+def rename(observed: Sequence[ObservedRecord], devices: Mapping[int, str]) -> tuple[ObservedRecord, ...]:
+    """The observed records with devices (by their NetBox ids), their parts and cables under the keys we know them by."""
+    moved = {
+        seen.key: devices[seen.id]
+        for seen in observed
+        if seen.endpoint is Endpoint.DEVICE and devices.get(seen.id, seen.key) != seen.key
+    }
+    return tuple(_under_new_name(seen, devices.get(seen.id), moved) for seen in observed)
 
 
 def _cannot_be(record: Record, matches: Sequence[ObservedRecord], how: str) -> Flag | None:
@@ -375,7 +384,7 @@ def _update(
             system=System.NETBOX,
             object=record.object,
             action=Action.ADOPT if adopting else Action.UPDATE,
-            before=_as_json(before),
+            before=_as_json({**before, NETBOX_ID: seen.id} if adopting else before),
             after=_as_json(after),
             why=where,
         ),
