@@ -56,20 +56,20 @@ class Stack:
 
     def __init__(self, home: Home, ports: Ports | None = None, progress: Progress | None = None) -> None:
         self.home = home
-        self.ports = ports or Ports.chosen(home.ports_file)
+        self._ports = ports
         self._progress = progress or Silent()
         self._stop = threading.Event()
 
+    @property
+    def ports(self) -> Ports:
+        """Those given, else what environment and ports file choose."""
+        if self._ports is None:
+            self._ports = Ports.chosen(self.home.ports_file)
+        return self._ports
+
     def services(self) -> dict[str, Service]:
         """By name, in an order in which nothing comes before what it depends on."""
-        listed = [
-            postgres.service(self.home),
-            valkey.service(self.home, self.ports),
-            temporal.service(self.home, self.ports),
-            netbox.service(self.home, self.ports),
-            *product.services(self.home, self.ports),
-        ]
-        return {service.name: service for service in listed}
+        return _services(self.home, self.ports)
 
     def environment(self) -> dict[str, str]:
         """What the product's processes are given."""
@@ -88,7 +88,6 @@ class Stack:
         require_platform()
         self.home.prepare()
         with self.home.locked():
-            self.home.ports_file.write_text(self.ports.written())
             SecretFiles(self.home.secrets).ensure_all()
             wanted = _with_dependencies(self.services(), only)
             absent = self._leave_out_absent(wanted)
@@ -96,6 +95,7 @@ class Stack:
             for name, service in wanted.items():
                 self._progress.step(service.title, Step.WAITING)
                 runners[name].clear_way()
+            self.home.ports_file.write_text(self.ports.written())  # so that the next command finds what this one chose
             settings.write(self.home, self.environment())
             self._start_all(wanted, runners)
         return absent
@@ -103,12 +103,12 @@ class Stack:
     def down(self) -> None:
         """Ends every service, dependants first, and removes sockets and pid files. Nothing to end is fine.
 
-        Needs no ports and no configuration that fits: it goes by the pid files.
+        Goes by the pid files: needs neither ports nor any other configuration to be right.
         """
         if not self.home.run.exists():
             return
         with self.home.locked():
-            left = self.services()
+            left = _services(self.home, Ports())
             while left:
                 # Whatever nobody still needs may end at the same time.
                 needed = {dependency for service in left.values() for dependency in service.depends_on}
@@ -212,6 +212,17 @@ def require_platform(version: tuple[int, ...] = sys.version_info[:2], platform: 
         raise PlatformUnsupported(
             f"The embedded services run on Linux only, not on {platform}.", do="Use a Linux machine."
         )
+
+
+def _services(home: Home, ports: Ports) -> dict[str, Service]:
+    listed = [
+        postgres.service(home),
+        valkey.service(home, ports),
+        temporal.service(home, ports),
+        netbox.service(home, ports),
+        *product.services(home, ports),
+    ]
+    return {service.name: service for service in listed}
 
 
 def _with_dependencies(services: dict[str, Service], only: Iterable[str]) -> dict[str, Service]:
