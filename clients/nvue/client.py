@@ -1,5 +1,6 @@
 """One NVUE switch: what it is, what it sees, and its configuration."""
 
+import secrets
 import time
 from collections.abc import Callable
 from types import TracebackType
@@ -24,6 +25,7 @@ from domain.nvue import (
     SwitchPart,
 )
 from domain.secret import Login
+from domain.unix_password import sha512_crypt
 
 _OPERATIONAL = {"rev": "operational"}
 """Sent with every read: a collection without `rev` answers what is applied, not what runs."""
@@ -180,26 +182,24 @@ class NvueClient:
         Afterwards this client uses the new password. Try both with `can_log_in` after a crash.
 
         Raises:
-            SwitchRefused: the switch does not accept it (too short, in the history); the old one stays.
+            SwitchRefused: the switch could not apply it; the old one stays.
             ApplyInProgress: somebody else's apply is under way; the old one stays.
         """
-        old = self._transport.login
+        transport, old = self._transport, self._transport.login
         successor = Login(username=old.username, password=new)
-        path: NvueTree = {"system": {"aaa": {"user": {old.username: {"password": new.get_secret_value()}}}}}
-        staged = self._flow.stage(path)
-        self._flow_apply_password(staged, message, successor, deadline_s)
-        self._transport.login = successor
+        # A hash, not the password: the API of 5.4 to 5.6 takes no plain one, and so it stays off the wire and out of the tree.
+        hashed = sha512_crypt(new.get_secret_value(), secrets.token_hex(8))
+        staged = self._flow.stage({"system": {"aaa": {"user": {old.username: {"hashed-password": hashed}}}}})
+        try:
+            transport.alternate = successor
+            self._flow.apply(staged, message=message)
+            self._flow.wait(staged, deadline_s=deadline_s)
+        finally:
+            transport.alternate = None
+        transport.login = successor
         if not self.can_log_in():
-            self._transport.login = old
+            transport.login = old
             raise Rejected(
                 f"The switch {self.address} says that it changed the password of `{old.username}` but refuses the new one.",
                 do="Keep both passwords; log in on the console and set one of them.",
             )
-
-    def _flow_apply_password(self, staged: str, message: str, successor: Login, deadline_s: float) -> None:
-        """The apply is begun with the old password and ends with the new one; in between either may be right."""
-        try:
-            self._flow.apply(staged, message=message)
-            self._flow.wait(staged, deadline_s=deadline_s)
-        except SwitchLoginRefused:
-            self._flow.wait(staged, deadline_s=deadline_s, login=successor)

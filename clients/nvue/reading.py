@@ -20,6 +20,7 @@ from domain.nvue import (
     SwitchPart,
 )
 
+_BARE_MAC = re.compile(r"^[0-9a-fA-F]{12}$")
 _MAC = re.compile(r"^([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}$")
 _SPEED = re.compile(r"^(\d+(?:\.\d+)?)\s*([GM])", re.IGNORECASE)
 _ABSENT = ("", "N/A", "none", "auto")
@@ -118,6 +119,7 @@ def neighbors(document: Json) -> tuple[SwitchNeighbor, ...]:
 
 def _neighbor(port: str, key: str, entry: Json) -> SwitchNeighbor:
     chassis, other = at(entry, "chassis"), at(entry, "port")
+    kind = _text(at(other, "type"))
     addresses = at(chassis, "management-address-ipv4") or at(chassis, "management-address")
     return SwitchNeighbor(
         port=port,
@@ -125,12 +127,19 @@ def _neighbor(port: str, key: str, entry: Json) -> SwitchNeighbor:
         system_name=_text(at(chassis, "system-name")) or ("" if key.isdigit() or _MAC.match(key) else key),
         system_description=_text(at(chassis, "system-description")),
         chassis_id=_text(at(chassis, "chassis-id")) or _text(at(chassis, "mac-address")),
-        port_id=_text(at(other, "name")) or _text(at(other, "id")),
-        port_id_kind=_text(at(other, "type")),
+        port_id=_spelled(_text(at(other, "name")) or _text(at(other, "id")), kind),
+        port_id_kind=kind,
         port_description=_text(at(other, "description")),
         management_address=next(iter(addresses), "") if isinstance(addresses, dict) else _text(addresses),
         age_s=_int(at(entry, "age")),
     )
+
+
+def _spelled(port_id: str, kind: str) -> str:
+    """Some firmware sends a MAC address without colons."""
+    if kind == "mac" and _BARE_MAC.match(port_id):
+        return ":".join(port_id[i : i + 2] for i in range(0, 12, 2)).lower()
+    return port_id.lower() if _MAC.match(port_id) else port_id
 
 
 def mac_table(bridge: str, document: Json) -> tuple[LearnedMac, ...]:
@@ -149,6 +158,8 @@ def mac_table(bridge: str, document: Json) -> tuple[LearnedMac, ...]:
 
 
 def revision(revision_id: str, document: Json) -> Revision:
+    if "state" not in tree(document) and isinstance(at(document, revision_id), dict):
+        document = at(document, revision_id)  # the vendor's documents show an answer below its id, too
     word = _text(at(document, "state"))
     state = RevisionState(word) if word else RevisionState.UNKNOWN
     return Revision(

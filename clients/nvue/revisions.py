@@ -28,7 +28,6 @@ from clients.nvue.transport import Transport
 from domain.errors import EdgewrightError
 from domain.model import Json
 from domain.nvue import Deviation, NvueTree, Revision, RevisionPhase, RevisionState, deviations
-from domain.secret import Login
 
 _AYS: dict[str, Json] = {"ays": "ays_yes"}
 _ALIASES = ("applied", "startup", "operational", "pending")
@@ -52,13 +51,10 @@ class RevisionFlow:
     transport: Transport
     clock: Callable[[], float] = field(default=time.monotonic, repr=False)
 
-    def revision(self, revision_id: str, *, login: Login | None = None) -> Revision:
+    def revision(self, revision_id: str) -> Revision:
         """Raises `RevisionMissing` if the switch does not know it (any more)."""
         try:
-            if login is None:
-                document = self.transport.get(revision_path(revision_id))
-            else:
-                document = self.transport.send("GET", revision_path(revision_id), login=login)
+            document = self.transport.get(revision_path(revision_id))
         except SwitchObjectMissing as error:
             raise RevisionMissing(
                 f"The switch {self.transport.address} has no revision {revision_id}.", do="Stage the change again."
@@ -141,17 +137,15 @@ class RevisionFlow:
         self._tell(revision_id, body, before=found.state)
         return self._seen(revision_id, Revision(id=revision_id, state=RevisionState.APPLY, message=message))
 
-    def _tell(
-        self, revision_id: str, body: dict[str, Json], *, before: RevisionState | None, login: Login | None = None
-    ) -> None:
+    def _tell(self, revision_id: str, body: dict[str, Json], *, before: RevisionState | None) -> None:
         """Changes a revision's state. Where the connection breaks, the state tells whether the switch heard it.
 
         `before` is the state we saw; `None`: whatever it is, telling it again does no harm.
         """
         try:
-            self.transport.send("PATCH", revision_path(revision_id), body=body, login=login)
+            self.transport.send("PATCH", revision_path(revision_id), body=body)
         except SwitchUnreachable:
-            if before is None or self.revision(revision_id, login=login).state is before:
+            if before is None or self.revision(revision_id).state is before:
                 raise
 
     def _seen(self, revision_id: str, otherwise: Revision) -> Revision:
@@ -166,7 +160,6 @@ class RevisionFlow:
         *,
         deadline_s: float = 300.0,
         heartbeat: Callable[[Revision], None] = _no_heartbeat,
-        login: Login | None = None,
     ) -> Revision:
         """Follows an apply until it is done or asks for `confirm`; broken connections on the way are normal.
 
@@ -184,12 +177,12 @@ class RevisionFlow:
         while True:
             trouble: EdgewrightError | None = None
             try:
-                found = self.revision(revision_id, login=login)
+                found = self.revision(revision_id)
                 heartbeat(found)
                 match found.state:
                     case RevisionState.AYS | RevisionState.IGNORE_FAIL if found.state not in answered:
                         answered.add(found.state)
-                        self._answer(found, login)
+                        self._answer(found)
                     case RevisionState.CONFIRM:
                         return found
                     case state if state.phase is RevisionPhase.DONE or (
@@ -197,7 +190,7 @@ class RevisionFlow:
                     ):
                         return found
                     case state if state.phase is RevisionPhase.FAILED:
-                        raise self._failure(found, end, login)
+                        raise self._failure(found, end)
                     case _:
                         pass
             except _PASSING as error:
@@ -210,13 +203,13 @@ class RevisionFlow:
                 )
             self.transport.sleep(self.transport.timeouts.poll_s)
 
-    def _answer(self, found: Revision, login: Login | None) -> None:
+    def _answer(self, found: Revision) -> None:
         if found.state is RevisionState.AYS:
-            self._tell(found.id, {"state": "ays_yes", "auto-prompt": _AYS}, before=found.state, login=login)
+            self._tell(found.id, {"state": "ays_yes", "auto-prompt": _AYS}, before=found.state)
         else:
-            self._tell(found.id, {"state": "ignore_fail_no"}, before=found.state, login=login)
+            self._tell(found.id, {"state": "ignore_fail_no"}, before=found.state)
 
-    def _failure(self, found: Revision, end: float, login: Login | None) -> EdgewrightError:
+    def _failure(self, found: Revision, end: float) -> EdgewrightError:
         words = "; ".join(str(issue) for issue in found.issues) or found.progress or "the switch gave no reason"
         where = f"revision {found.id} on the switch {self.transport.address}"
         if found.state is RevisionState.CONFIRM_FAIL:
@@ -231,7 +224,7 @@ class RevisionFlow:
                 do="Correct the configuration and plan again; the switch runs its former configuration.",
                 issues=found.issues,
             )
-        restored = self._restored(found.rollback_target, end, login)
+        restored = self._restored(found.rollback_target, end)
         return SwitchRolledBack(
             f"Could not apply {where} ({found.state}): {words}. "
             + (
@@ -246,11 +239,11 @@ class RevisionFlow:
             restored=restored,
         )
 
-    def _restored(self, target: str, end: float, login: Login | None) -> bool:
+    def _restored(self, target: str, end: float) -> bool:
         """Polls the revision with which the switch restores itself. A switch that forgot it already has finished."""
         while self.clock() < end:
             try:
-                state = self.revision(target, login=login).state
+                state = self.revision(target).state
             except RevisionMissing:
                 return True
             except _PASSING:

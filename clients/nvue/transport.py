@@ -114,13 +114,15 @@ class SwitchTimeouts:
 
 @dataclass
 class Transport:
-    """One switch, one login. Safe to share between threads; close it when done."""
+    """One switch. Safe to share between threads; close it when done."""
 
     address: SwitchAddress
     login: Login = field(repr=False)
     trust: Trust
     timeouts: SwitchTimeouts = SwitchTimeouts()
     sleep: Callable[[float], None] = field(default=time.sleep, repr=False)
+    alternate: Login | None = field(default=None, repr=False)
+    """While a password changes either may be right, and a rollback brings the old one back: the two trade places on a 401."""
 
     def __post_init__(self) -> None:
         host = f"[{self.address.host}]" if ":" in self.address.host else self.address.host
@@ -152,27 +154,33 @@ class Transport:
         path: str,
         params: Mapping[str, str] | None = None,
         body: Mapping[str, Json] | None = None,
-        *,
-        login: Login | None = None,
     ) -> Json:
-        """One request, one try. `login` stands in for ours once (after a password change). An empty answer reads as `{}`."""
-        used = login or self.login
+        """One request, one try; an empty answer reads as `{}`. Only a 401 is tried again, once, with the `alternate` login."""
+        response = self._request(method, path, params, body)
+        if response.status_code == 401 and self.alternate is not None:
+            self.login, self.alternate = self.alternate, self.login
+            response = self._request(method, path, params, body)
+        if response.is_success:
+            return self._document(response)
+        logins = (self.login, self.alternate) if self.alternate is not None else (self.login,)
+        secrets = (*(login.password.get_secret_value() for login in logins), *_secrets_in(body))
+        raise self._refusal(f"{method} {path}", response, secrets)
+
+    def _request(
+        self, method: str, path: str, params: Mapping[str, str] | None, body: Mapping[str, Json] | None
+    ) -> httpx.Response:
         try:
-            response = self._http.request(
+            return self._http.request(
                 method,
                 path,
                 params=dict(params or {}),
                 content=None if body is None else json.dumps(body),
                 headers=None if body is None else {"Content-Type": "application/json"},
-                auth=(used.username, used.password.get_secret_value()),
+                auth=(self.login.username, self.login.password.get_secret_value()),
                 extensions={"sni_hostname": self.trust.server_name} if self.trust.server_name else None,
             )
         except httpx.TransportError as error:
             raise self._no_answer(error) from None
-        if response.is_success:
-            return self._document(response)
-        secrets = (used.password.get_secret_value(), self.login.password.get_secret_value(), *_secrets_in(body))
-        raise self._refusal(f"{method} {path}", used, response, secrets)
 
     def _no_answer(self, error: httpx.TransportError) -> EdgewrightError:
         if isinstance(_root(error), _WrongCertificate) or "not the pinned one" in str(error):
@@ -201,22 +209,22 @@ class Transport:
                 f"The switch {self.address} answered {response.status_code} with something that is no JSON."
             ) from None
 
-    def _refusal(self, what: str, used: Login, response: httpx.Response, secrets: tuple[str, ...]) -> EdgewrightError:
+    def _refusal(self, what: str, response: httpx.Response, secrets: tuple[str, ...]) -> EdgewrightError:
         said, issues = _words(response, secrets)
         match response.status_code:
             case 401:
                 return SwitchLoginRefused(
-                    f"The switch {self.address} refused the login of `{used.username}`.",
+                    f"The switch {self.address} refused the login of `{self.login.username}`.",
                     do="Check the credential; somebody may have changed the password on the switch.",
                 )
-            case 403 if self._all_forbidden(used):
+            case 403 if self._all_forbidden():
                 return FactoryPasswordUnchanged(
                     f"The switch {self.address} answers 403 to everything: its factory password was never changed.",
                     do="Log in once (console or SSH) and set a password, or let zero-touch provisioning do it; then retry.",
                 )
             case 403:
                 return SwitchForbidden(
-                    f"The switch {self.address} does not let `{used.username}` do {what}.",
+                    f"The switch {self.address} does not let `{self.login.username}` do {what}.",
                     do="Give the user a role that may (`system-admin` or `nvue-admin`).",
                 )
             case 404:
@@ -239,13 +247,13 @@ class Transport:
                     issues=issues,
                 )
 
-    def _all_forbidden(self, used: Login) -> bool:
+    def _all_forbidden(self) -> bool:
         """Whether even the harmless read is forbidden: then it is the factory password, not the role."""
         try:
             response = self._http.get(
                 "/system",
                 params={"rev": "operational"},
-                auth=(used.username, used.password.get_secret_value()),
+                auth=(self.login.username, self.login.password.get_secret_value()),
             )
         except httpx.TransportError:
             return False

@@ -1,10 +1,10 @@
 """Users of a switch: they are part of its configuration, so a rollback brings an old password back too."""
 
-import hashlib
 import hmac
 import secrets
 from typing import Any
 
+from domain.unix_password import matches, sha512_crypt
 from lab.virtual.switch.trees import Tree, below, merged
 
 FACTORY_USER = "cumulus"
@@ -15,41 +15,36 @@ MIN_PASSWORD = 8
 """`system security password-hardening len-min`, as shipped."""
 
 READERS = ("nvue-monitor",)
-_ROUNDS = 1_000
 
 
-def hashed(password: str, salt: str | None = None) -> str:
-    """In the shape of crypt(3), with a scheme of the lab's own: a real switch would use `$6$`."""
-    salt = salt or secrets.token_hex(6)
-    digest = hashlib.pbkdf2_hmac("sha256", password.encode(), salt.encode(), _ROUNDS).hex()
-    return f"$lab${salt}${digest}"
-
-
-def matches(password: str, stored: str) -> bool:
-    """A hash of another scheme matches nothing: that user cannot log in."""
-    parts = stored.split("$")
-    return len(parts) == 4 and parts[1] == "lab" and hmac.compare_digest(hashed(password, parts[2]), stored)
+def hashed(password: str) -> str:
+    return sha512_crypt(password, secrets.token_hex(6))
 
 
 class PasswordRefused(ValueError):
     """The password breaks the hardening rules. Never quotes it."""
 
 
-def sealed(patch: Any) -> Any:
-    """The patch with clear passwords replaced by their hashes, so that no tree ever holds one. Raises `PasswordRefused`."""
-    users = {name: _sealed(name, entry) for name, entry in _users(patch).items()}
+def sealed(patch: Any, *, plain: bool) -> Any:
+    """The patch with clear passwords replaced by their hashes, so that no tree ever holds one. Raises `PasswordRefused`.
+
+    `plain`: whether this release takes a clear password over REST at all (the documents of 5.4 and 5.6 say no).
+    """
+    users = {name: _sealed(name, entry, plain) for name, entry in _users(patch).items()}
     if not users:
         return patch
     return {**patch, "system": {**patch["system"], "aaa": {**patch["system"]["aaa"], "user": users}}}
 
 
-def _sealed(name: str, entry: Any) -> Any:
+def _sealed(name: str, entry: Any, plain: bool) -> Any:
     if not isinstance(entry, dict) or "password" not in entry:
         return entry
     password = entry["password"]
     rest = {key: value for key, value in entry.items() if key != "password"}
     if password is None:
         return {**rest, "hashed-password": None}
+    if not plain:
+        raise PasswordRefused(f"The API takes no plain text password for {name}: configure a hashed password.")
     if not isinstance(password, str) or len(password) < MIN_PASSWORD:
         raise PasswordRefused(f"The password of {name} must have at least {MIN_PASSWORD} characters.")
     if password == name:

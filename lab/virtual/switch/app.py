@@ -7,6 +7,7 @@ codes, parameters and their order of checking: reference ran.md 3.1 and 3.2.
 import asyncio
 import base64
 import binascii
+import contextlib
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -74,8 +75,7 @@ class SwitchEndpoint:
     async def handle(self, request: web.BaseRequest) -> web.StreamResponse:
         """Never raises; where a fault says so the connection is broken instead of answered."""
         raw = request.rel_url.raw_path
-        below_prefix = raw.removeprefix(PREFIX)
-        if (broken := await self._before(request, below_prefix)) is not None:
+        if (broken := await self._before(request, raw)) is not None:
             return broken
         body: Any = None
         user = ""
@@ -86,9 +86,14 @@ class SwitchEndpoint:
             status, answer = await self._answer(_ask(request, raw, body, user))
         except Refusal as refusal:
             status, answer = refusal.status, _problem(refusal.status, refusal.detail)
-        self.device.world.log.request(self.device.name, request.method, raw, status, user, body)
-        if self.device.faults.any and self.device.faults.take(kinds.DROP, method=request.method, path=below_prefix):
-            return _break(request)
+        device = self.device
+        device.world.log.request(device.name, request.method, raw, status, user, body)
+        if device.faults.any:
+            if device.faults.wire("drop", request.method, raw, when="after"):
+                return _break(request)
+            if device.faults.wire("reboot", request.method, raw):
+                device.restart()
+                return _break(request)
         return _response(status, answer)
 
     async def _before(self, request: web.BaseRequest, path: str) -> web.StreamResponse | None:
@@ -98,15 +103,18 @@ class SwitchEndpoint:
             return self._unheard(request)
         if not device.faults.any:
             return None
-        if device.faults.take(kinds.REFUSE):
+        method = request.method
+        if device.faults.wire("refuse", method, path) or device.faults.wire("drop", method, path, when="before"):
             return self._unheard(request)
-        if fault := device.faults.take(kinds.STALL):
-            await clock.sleep(kinds.number(fault, "seconds", 60))
+        if fault := device.faults.wire("stall", method, path):
+            while device.faults.still(fault) and request.transport and not request.transport.is_closing():
+                # A mended fault and a client that left are both only seen by looking.
+                await clock.sleep(0.05 * clock.factor)
             return self._unheard(request)
-        if fault := device.faults.take(kinds.SLOW):
-            await clock.sleep(kinds.number(fault, "seconds", 1))
-        if fault := device.faults.take(kinds.ERROR, method=request.method, path=path):
-            status = int(kinds.number(fault, "status", 500))
+        if fault := device.faults.wire("slow", method, path):
+            await clock.sleep(max(0.0, kinds.number(fault, "seconds", 1)))
+        if fault := device.faults.wire("error", method, path):
+            status = int(kinds.number(fault, "status", 503))
             device.world.log.request(device.name, request.method, request.rel_url.raw_path, status)
             return _response(status, _problem(status, "fault"))
         return None
@@ -166,7 +174,9 @@ class SwitchEndpoint:
             raise Refusal(404, "A revision has no such part; slashes in an id are written %2F.")
         match ask.method:
             case "GET":
-                return 200, revisions.entry(revision_id).document()
+                document = revisions.entry(revision_id).document()
+                # The documents show it both ways; older releases answer it below its id.
+                return 200, document if self._since(5, 10) else {revision_id: document}
             case "PATCH":
                 return 200, self._move(revision_id, ask, now).document()
             case "DELETE":
@@ -222,15 +232,19 @@ class SwitchEndpoint:
         return _shown_diff(shown, ask.path)
 
     def _value(self, ask: Ask) -> Any:
-        # A collection such as /interface answers what is applied; /system and /platform have always answered what runs.
-        default = "operational" if ask.path[:1] in (("platform",), ("system",)) else "applied"
-        rev = ask.one("rev", default)
+        """Without `rev` a collection such as /interface answers what is applied; /system, /platform and a view, and what only
+        exists while it runs (counters, neighbours), answer what runs."""
+        rev = ask.one("rev")
+        runs = not rev and (ask.path[:1] in (("platform",), ("system",)) or "view" in ask.query)
         try:
-            if rev == "operational":
+            if runs or rev == "operational":
                 return self._operational(ask.path)
-            tree = self._tree(rev)
+            tree = self._tree(rev or "applied")
             return below(masked(filled(tree) if ask.one("filled", "true") != "false" else tree), ask.path)
         except KeyError:
+            if not rev and not runs:
+                with contextlib.suppress(KeyError):
+                    return self._operational(ask.path)
             raise Refusal(404, f"The requested item does not exist: /{'/'.join(ask.path)}") from None
 
     def _operational(self, path: Sequence[str]) -> Any:
@@ -256,7 +270,7 @@ class SwitchEndpoint:
         schema = await asyncio.to_thread(lambda: self.device.schema)
         if unknown := schema.unknown_keys(patch):
             raise Refusal(400, f"config_invalid: unknown key at {', '.join(p.location for p in unknown)}")
-        patch = sealed(completed(patch))
+        patch = sealed(completed(patch), plain=self._since(5, 7))
         now = self.device.settle()
         before = self.device.revisions.tree(revision_id)
         changed = self.device.revisions.edit(revision_id, lambda tree: merged(tree, patch), now)

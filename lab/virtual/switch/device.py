@@ -112,6 +112,11 @@ class SwitchDevice:
 
     def restart(self, away_s: float = 30.0) -> None:
         """Power is cut or it reboots: it is away, then starts with its startup configuration."""
+        self.settle()
+        self._go_away(away_s)
+
+    def _go_away(self, away_s: float) -> None:
+        """Without settling: in the middle of an apply, what comes after the moment of the cut never happens."""
         now = self.world.clock.time()
         self.away_until = now + away_s
         self.world.kept.put(
@@ -181,7 +186,7 @@ class SwitchDevice:
         self._keep(change)
         self._wake_at_next_step()
         if what == "moved" and entry is not None and (away_s := self.faults.reboot_at(entry.state)) is not None:
-            self.restart(away_s)
+            self._go_away(away_s)
 
     def _change(self, what: str, entry: Entry | None, runs: bool) -> dict[str, Any] | None:
         """What the device's own change log says; steps in between that change nothing leave no line."""

@@ -5,12 +5,8 @@ from typing import Any
 
 from lab.virtual.faults import Fault, FaultBoard, FaultKind, FaultUnknown
 from lab.virtual.switch.entry import FAILED, Trouble
+from lab.virtual.wire_faults import WIRE_FAULTS, matching
 
-REFUSE = "switch-refuse"
-STALL = "switch-stall"
-DROP = "switch-drop"
-SLOW = "switch-slow"
-ERROR = "switch-error"
 LIE = "switch-lie"
 APPLY_FAILS = "switch-apply-fails"
 APPLY_HANGS = "switch-apply-hangs"
@@ -40,21 +36,6 @@ def _kind(name: str, description: str, **arguments: str) -> FaultKind:
 
 
 KINDS = (
-    _kind(REFUSE, "Every connection is reset before a request is read."),
-    _kind(STALL, "Requests are taken and never answered; the connection breaks after a while.", seconds="optional: 60"),
-    _kind(
-        DROP,
-        "The request takes effect, but the connection breaks before the answer.",
-        method="optional: only PATCH, POST ...",
-    ),
-    _kind(SLOW, "Every answer takes longer.", seconds="how many lab seconds"),
-    _kind(
-        ERROR,
-        "Requests are answered with an error and have no effect.",
-        status="401, 403, 500, 502, 503 ...",
-        method="optional: only this method",
-        path="optional: only paths that start so, below /nvue_v1",
-    ),
     _kind(LIE, "The switch says what is not so.", what=f"one of {', '.join(_LIES)}"),
     _kind(
         APPLY_FAILS,
@@ -83,7 +64,8 @@ KINDS = (
 
 
 def offer(board: FaultBoard) -> None:
-    """Adds the switches to the board; call once per world."""
+    """Adds these kinds, and those of every device on the wire, to the board."""
+    board.offer(*WIRE_FAULTS)
     board.offer(*KINDS, check=_check)
 
 
@@ -100,9 +82,7 @@ def _check(fault: Fault) -> None:
         problem = "" if isinstance(patch_of(fault), dict) else "patch is a JSON object"
         if arguments.get("when", "now") not in _MOMENTS:
             problem = f"when is one of {', '.join(_MOMENTS)}"
-    elif fault.kind == ERROR and not 400 <= number(fault, "status", 0) <= 599:
-        problem = "status is 400 to 599"
-    elif fault.kind in (SLOW, STALL, REBOOT) and number(fault, "seconds", 1) <= 0:
+    elif fault.kind == REBOOT and number(fault, "seconds", 1) <= 0:
         problem = "seconds is a number above 0"
     if problem:
         raise FaultUnknown(f"{fault.kind} on {fault.target}: {problem}.")
@@ -138,14 +118,24 @@ class SwitchFaults:
     def any(self) -> bool:
         return self._board.any_on(self._name)
 
-    def take(self, kind: str, *, method: str = "", path: str = "") -> Fault | None:
-        """The first seeded fault of this kind that fits the request; it counts as one effect."""
-        for fault in self._board.on(self._name, kind):
-            wanted = str(fault.arguments.get("method", method)).upper()
-            if wanted == method.upper() and path.startswith(str(fault.arguments.get("path", ""))):
-                self._board.spend(fault)
-                return fault
-        return None
+    def take(self, kind: str) -> Fault | None:
+        """The first seeded fault of this kind; it counts as one effect."""
+        fault = self._board.first(self._name, kind)
+        if fault is not None:
+            self._board.spend(fault)
+        return fault
+
+    def wire(self, kind: str, method: str, path: str, *, when: str = "") -> Fault | None:
+        """The seeded wire fault that concerns this request, counted; `when` tells the two kinds of `drop` apart."""
+        fault = matching(self._board, self._name, kind, method, path)
+        if fault is None or (when and str(fault.arguments.get("when") or "before") != when):
+            return None
+        self._board.spend(fault)
+        return fault
+
+    def still(self, fault: Fault) -> bool:
+        """Whether the fault is not mended yet."""
+        return any(seeded.id == fault.id for seeded in self._board.on(self._name, fault.kind))
 
     def lies_about(self, what: str) -> bool:
         return any(fault.arguments.get("what") == what for fault in self._board.on(self._name, LIE))

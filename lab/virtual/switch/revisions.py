@@ -250,8 +250,16 @@ class Revisions:
             entry.steps = [(at, "apply_fail")]
         elif found := list(self._check(entry.tree or {})):
             entry.steps = [(at, "invalid")]
+            entry.progress = "Invalid config"
             entry.issues += [
-                issue("config_invalid", "error", p.reason, location=p.location, reason=p.reason) for p in found
+                issue(
+                    "config_invalid",
+                    "error",
+                    f"Config invalid at {p.location}: {p.reason}",
+                    location=p.location,
+                    reason=p.reason,
+                )
+                for p in found
             ]
         elif entry.prompts.get("ays") == "ays_yes":
             self._proceed(entry, at)
@@ -329,14 +337,13 @@ class Revisions:
 
     def _enter(self, entry: Entry, state: str, at: float) -> None:
         entry.state, entry.touched_at = state, at
-        if state not in ("ays_fail", "confirm_fail"):
+        if state not in ("ays_fail", "confirm_fail", "invalid"):
             entry.progress = "" if state in (*STAGED, *DONE, *FAILED) else state
 
     # What happens to a switch from outside
 
     def restart(self, now: float) -> None:
-        """The switch lost power: it starts with its startup configuration; an apply under way is lost."""
-        self.settle(now)
+        """The switch lost power: it starts with its startup configuration; an apply under way is lost. Settle first."""
         for entry in self.entries.values():
             if entry.under_way:
                 entry.steps = []

@@ -86,7 +86,7 @@ def _bgp(tree: Tree, ports: Sequence[str]) -> Iterator[Problem]:
             for key in ("router-id", "autonomous-system"):
                 inherited = _at(tree, "router", "bgp").get(key)
                 if not bgp.get(key) and not inherited:
-                    yield Problem((*path, "enable"), f"BGP needs {key}")
+                    yield Problem((*path, "enable"), f"BGP requires {key} to be set globally or in the VRF.")
 
 
 def _is_on(entry: Any) -> bool:

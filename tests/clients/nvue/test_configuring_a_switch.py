@@ -205,6 +205,8 @@ def test_a_foreign_apply_after_the_plan_is_noticed_before_anything_is_applied(le
     )
     staged = leaf.stage(MTU)
     planned = leaf.diff(staged)
+    while any(r.state.phase is RevisionPhase.MOVING for r in leaf.revisions()):
+        pass  # theirs is still being saved
     with pytest.raises(SwitchChangedMeanwhile, match="/interface/swp9/link"):
         leaf.apply(staged, message="op-1", expected_diff=planned)
     assert mtu(leaf, "swp9") == 1500
@@ -289,7 +291,7 @@ def test_what_cannot_run_ends_invalid_and_says_where(leaf: NvueClient, tree: Nvu
 
 def test_a_lost_answer_to_apply_does_not_apply_twice(leaf: NvueClient, served: Served) -> None:
     staged = leaf.stage(MTU)
-    served.break_it("switch-drop", method="PATCH", times=1)
+    served.break_it("drop", method="PATCH", when="after", times=1)
     assert leaf.apply(staged, message="op-1").state.phase is not RevisionPhase.STAGED
     leaf.wait(staged)
     assert leaf.verify(MTU) == ()

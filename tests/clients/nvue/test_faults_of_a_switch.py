@@ -8,6 +8,7 @@ import pytest
 from pydantic import SecretStr
 
 from clients.nvue import (
+    ApplyInProgress,
     FactoryPasswordUnchanged,
     NvueClient,
     SwitchAddress,
@@ -15,6 +16,7 @@ from clients.nvue import (
     SwitchForbidden,
     SwitchLoginRefused,
     SwitchRefused,
+    SwitchRolledBack,
     SwitchTimeouts,
     SwitchTroubled,
     SwitchUnreachable,
@@ -32,7 +34,7 @@ READER: NvueTree = {"system": {"aaa": {"user": {"watcher": {"role": "nvue-monito
 
 
 def test_a_connection_that_is_reset_is_unreachable_and_worth_a_retry(leaf: NvueClient, served: Served) -> None:
-    served.break_it("switch-refuse")
+    served.break_it("refuse")
     with pytest.raises(SwitchUnreachable) as error:
         leaf.identity()
     assert error.value.retryable
@@ -40,29 +42,29 @@ def test_a_connection_that_is_reset_is_unreachable_and_worth_a_retry(leaf: NvueC
 
 
 def test_a_read_survives_one_reset_connection(leaf: NvueClient, served: Served) -> None:
-    served.break_it("switch-refuse", times=1)
+    served.break_it("refuse", times=1)
     assert leaf.identity().hostname == "leaf-a"
 
 
 def test_a_switch_that_never_answers_is_unreachable_after_the_timeout(connect: Connect, served: Served) -> None:
-    served.break_it("switch-stall", seconds=100_000)
+    served.break_it("stall")
     impatient = connect(timeouts=SwitchTimeouts(read_s=0.2, tries=1))
     with pytest.raises(SwitchUnreachable):
         impatient.identity()
 
 
 def test_a_slow_switch_is_waited_for(leaf: NvueClient, served: Served) -> None:
-    served.break_it("switch-slow", seconds=4)
+    served.break_it("slow", seconds=4)
     assert leaf.identity().hostname == "leaf-a"
 
 
 @pytest.mark.parametrize("status", [500, 502, 503])
 def test_a_troubled_switch_is_worth_a_retry(leaf: NvueClient, served: Served, status: int) -> None:
-    served.break_it("switch-error", status=status)
+    served.break_it("error", status=status)
     with pytest.raises(SwitchTroubled, match=str(status)):
         leaf.interfaces()
     served.mend()
-    served.break_it("switch-error", status=status, times=1)
+    served.break_it("error", status=status, times=1)
     assert leaf.interfaces()
 
 
@@ -98,7 +100,7 @@ def test_403_on_one_request_is_the_role(leaf: NvueClient, connect: Connect, serv
     assert watcher.identity().hostname == "leaf-a"
     with pytest.raises(SwitchForbidden, match="watcher"):
         watcher.stage({})
-    served.break_it("switch-error", status=403, path="/platform")
+    served.break_it("error", status=403, path="/nvue_v1/platform/*")
     with pytest.raises(SwitchForbidden):
         leaf.inventory()
 
@@ -189,19 +191,38 @@ def test_the_password_is_changed_and_only_the_new_one_works(leaf: NvueClient, co
     assert not connect().can_log_in()
 
 
-def test_a_password_that_the_switch_refuses_leaves_the_old_one_and_is_not_quoted(leaf: NvueClient) -> None:
-    with pytest.raises(SwitchRefused) as error:
-        leaf.change_password(SecretStr("EWSEC-7"), message="op-1")
-    assert "EWSEC-7" not in str(error.value)
+def test_a_password_change_while_somebody_else_applies_leaves_the_old_one(leaf: NvueClient, connect: Connect) -> None:
+    other = connect()
+    theirs = other.stage({"interface": {"swp3": {"link": {"mtu": 8000}}}})
+    other.apply(theirs, message="op-theirs", confirm_s=100_000)
+    other.wait(theirs)
+    with pytest.raises(ApplyInProgress):
+        leaf.change_password(SecretStr(MARKER), message="op-1")
     assert leaf.can_log_in()
 
 
+def test_a_password_change_that_is_rolled_back_leaves_the_old_one(leaf: NvueClient, served: Served) -> None:
+    served.break_it("switch-apply-fails", times=1)
+    with pytest.raises(SwitchRolledBack):
+        leaf.change_password(SecretStr(MARKER), message="op-1")
+    assert leaf.can_log_in()
+
+
+def test_a_refusal_that_quotes_a_password_is_scrubbed(connect: Connect) -> None:
+    old = connect("leaf-b")
+    plain: NvueTree = {"system": {"aaa": {"user": {MARKER.lower(): {"password": MARKER.lower()}}}}}
+    with pytest.raises(SwitchRefused, match="must not be the user name") as error:
+        old.stage(plain)
+    assert MARKER.lower() not in str(error.value)
+
+
 @pytest.mark.parametrize("method", ["POST", "PATCH"])
+@pytest.mark.parametrize("when", ["before", "after"])
 @pytest.mark.parametrize("times", [1, 2])
 def test_a_password_change_that_breaks_off_leaves_one_of_the_two_working(
-    leaf: NvueClient, connect: Connect, served: Served, method: str, times: int
+    leaf: NvueClient, connect: Connect, served: Served, method: str, when: str, times: int
 ) -> None:
-    served.break_it("switch-drop", method=method, times=times)
+    served.break_it("drop", method=method, when=when, times=times)
     with contextlib.suppress(Transient):
         leaf.change_password(SecretStr(MARKER), message="op-1")
     served.mend()
