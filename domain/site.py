@@ -217,10 +217,26 @@ class CableEnd(Declared):
 
 
 class CableDeclaration(Declared):
+    """A cable, also written in one line as `DEVICE:PORT DEVICE:PORT PLANE [GBPS]`."""
+
     a: CableEnd
     b: CableEnd
     plane: Plane
     speed_gbps: float | None = Field(default=None, gt=0)
+
+    @model_validator(mode="before")
+    @classmethod
+    def _from_line(cls, value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        words = value.split()
+        ends = [dict(zip(("device", "port"), end.split(":", 1), strict=False)) for end in words[:2]]
+        if len(words) not in (3, 4) or any(len(end) != 2 for end in ends):
+            raise ValueError(
+                f"{value!r} is no cable: write `DEVICE:PORT DEVICE:PORT PLANE`, and the speed in Gbit/s if known"
+            )
+        speed = {"speed_gbps": words[3]} if len(words) == 4 else {}
+        return {"a": ends[0], "b": ends[1], "plane": words[2], **speed}
 
     @property
     def key(self) -> str:
@@ -324,7 +340,9 @@ class SiteDeclaration(Declared):
                 continue
             top = device.unit + (device.height_u if isinstance(device, SwitchDeclaration) else 1) - 1
             if top > rack.height_u:
-                message = f"{name} does not fit: rack {rack.name} has {rack.height_u} units and it would reach unit {top}"
+                message = (
+                    f"{name} does not fit: rack {rack.name} has {rack.height_u} units and it would reach unit {top}"
+                )
                 yield Problem(path=f"{path}.unit", message=message)
             for filled in range(device.unit, top + 1):
                 other = taken.setdefault((rack.name, filled), name)
