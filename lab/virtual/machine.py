@@ -28,6 +28,7 @@ class Machine:
         self._opened_at = clock.time()
         self._first_watts: float | None = None
         self.power_observers: list[Callable[[Machine], None]] = []
+        self.mains_observers: list[Callable[[Machine], None]] = []
         self.power = PowerMachine(clock, delays, settled=spec.power, changed=self._power_changed, since=clock.time())
         # The machine was left running for long before the lab opened: its last boot is over.
         self.power.since -= delays.post_s + delays.os_boot_s
@@ -78,6 +79,8 @@ class Machine:
         if not on:
             self.power.cut()
         self._settle_energy()
+        for observer in self.mains_observers:
+            observer(self)
 
     def _power_changed(self, machine: PowerMachine) -> None:
         self._settle_energy()
