@@ -1,7 +1,5 @@
 """What travels between the steps of onboarding. Sites, hardware and verdicts are large: they travel as artifacts."""
 
-from typing import Protocol
-
 from domain.artifact import ArtifactRef
 from domain.cabling import CableVerdict, SwitchSight
 from domain.finding import Sighting
@@ -40,14 +38,14 @@ class SiteRef(Model):
     switches: tuple[Name, ...] = ()
 
 
-class SurveyOrder(Model):
+class ScanOrder(Model):
     site: SiteRef
 
 
-class Reached(Model):
+class Scanned(Model):
     """How many addresses were tried and how many answered; who they are is the next step's."""
 
-    scanned: int
+    tried: int
     answering: int
     answers: ArtifactRef
 
@@ -58,11 +56,13 @@ class DiscoverOrder(Model):
 
 
 class Discovered(Model):
+    """Who is there, by reference, and what discovery alone has to say."""
+
     discovery: ArtifactRef
     servers: int
     switches: int
     missing: tuple[str, ...] = ()
-    unexpected: tuple[str, ...] = ()
+    unexpected: int = 0
     sightings: tuple[Sighting, ...] = ()
 
 
@@ -82,6 +82,8 @@ class SwitchReadings(Model):
 
 
 class SwitchesRead(Model):
+    """Every switch was tried; those that would not be read are in the sightings."""
+
     readings: ArtifactRef
     read: int
     total: int
@@ -101,21 +103,19 @@ class ServerOrder(Model):
     """The rack's workflow id: it is told how far the server is."""
 
 
-class TakeOverOrder(Model):
+class ServerTask(Model):
+    """One server at its site: what every activity on a single server is asked with."""
+
     site: SiteRef
     server: Name
     discovery: ArtifactRef
 
 
-class TakenOver(Model):
+class Opened(Model):
+    """A server whose BMC answers to a credential of ours. `changed`: it was taken over just now."""
+
     changed: bool
     detail: str = ""
-
-
-class ReadServerOrder(Model):
-    site: SiteRef
-    server: Name
-    discovery: ArtifactRef
 
 
 class ServerRead(Model):
@@ -218,13 +218,3 @@ class OnboardingReport(Model):
     @property
     def good(self) -> int:
         return sum(rack.available + rack.verified for rack in self.racks)
-
-
-class SwitchReader(Protocol):
-    """Reads a site's switches; one implementation speaks NVUE."""
-
-    def read(
-        self, site: SiteDeclaration, switch: str, address: str, port: int, *, take_over: bool
-    ) -> tuple[SwitchSight, DeviceFacts]:
-        """Raises our errors: unreachable, login refused, certificate changed."""
-        ...
