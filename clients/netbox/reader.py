@@ -71,12 +71,12 @@ class Reading:
         ):
             if only in (None, endpoint):
                 self._keep(endpoint, self._fetch_by(endpoint, name, wanted(endpoint)))
-        makers = sorted(
-            {key.partition("/")[0] for key in (*wanted(Endpoint.DEVICE_TYPE), *wanted(Endpoint.MODULE_TYPE))}
-        )
+        # By number: NetBox refuses a filter by a slug that it does not have.
         for endpoint in (Endpoint.DEVICE_TYPE, Endpoint.MODULE_TYPE):
-            if wanted(endpoint) and only in (None, endpoint):
-                self._keep(endpoint, self._fetch_by(endpoint, "manufacturer", makers))
+            makers = {key.partition("/")[0] for key in wanted(endpoint)}
+            known = [n for n in self.ids.numbers(Endpoint.MANUFACTURER) if self.ids.key(Endpoint.MANUFACTURER, n) in makers]
+            if only in (None, endpoint):
+                self._keep(endpoint, self._fetch_by(endpoint, "manufacturer_id", known))
         types = set(wanted(Endpoint.DEVICE_TYPE))
         numbers = [n for n in self.ids.numbers(Endpoint.DEVICE_TYPE) if self.ids.key(Endpoint.DEVICE_TYPE, n) in types]
         for endpoint in (Endpoint.INTERFACE_TEMPLATE, Endpoint.MODULE_BAY_TEMPLATE):

@@ -53,6 +53,7 @@ class Writer:
         self._ids: Ids = reading.ids
         self._there: dict[str, ObservedRecord] = {seen.object: seen for seen in reading.records}
         self._made_devices: list[int] = []
+        self._from_template: set[str] = set()
         self._done: dict[str, None] = {}
         self._already = 0
         self._refused: dict[str, Refusal] = {}
@@ -73,6 +74,7 @@ class Writer:
         if endpoint in COMPONENTS and self._made_devices and endpoint is not Endpoint.MODULE:
             for seen in self._reading.look_again(endpoint, self._made_devices):
                 self._there[seen.object] = seen
+                self._from_template.add(seen.object)
         creates: list[tuple[str, Row]] = []
         updates: list[tuple[str, Row]] = []
         for change in changes:
@@ -88,7 +90,9 @@ class Writer:
                 todo = self._still_to_do(change, after, seen)
                 if todo is None:
                     continue
-                if not todo:
+                if not todo and change.object in self._from_template:
+                    self._done[change.object] = None
+                elif not todo:
                     self._already += 1
                 elif _STATE in todo:
                     self._singly(endpoint, change.object, seen, todo)
@@ -114,7 +118,8 @@ class Writer:
             if same(from_json(value), present):
                 continue
             expected = same(from_json(before.get(name)), present)
-            # NetBox made a component of a new device from its type; what it could not know is filled in.
+            # NetBox makes components of a new device from its type, perhaps in an earlier try; what it could not know
+            # is filled in.
             from_template = endpoint in COMPONENTS and change.action is Action.CREATE
             if expected or from_template:
                 todo[name] = value
