@@ -400,6 +400,7 @@ def _interfaces(device: Link, ports: Iterable[Port]) -> Iterator[Record]:
                 "type": interface_type(port.plane, port.speed_gbps),
                 "mgmt_only": port.management,
                 "mac_address": port.mac,
-                cf(Cf.PLANE): port.plane,
+                # A port that nobody declares a cable for any more keeps its plane: the cable is still recorded, and shown.
+                **({cf(Cf.PLANE): port.plane} if port.plane else {}),
             },
         )
