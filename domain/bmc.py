@@ -24,6 +24,11 @@ class BmcUnreachable(Transient):
 
     kind = "bmc-unreachable"
 
+    def __init__(self, message: str, *, do: str = "", sent: bool = True) -> None:
+        """`sent` is False if no byte of the request can have arrived."""
+        super().__init__(message, do=do)
+        self.sent = sent
+
 
 class BmcTroubled(Transient):
     """The BMC answered 5xx without saying why, or something that is no Redfish."""
@@ -267,6 +272,30 @@ class Bmc(Protocol):
     ) -> None: ...
 
 
+class BmcConnection(Protocol):
+    """A trusted connection to one BMC, before a login. Use it as a context manager."""
+
+    @property
+    def identity(self) -> BmcIdentity: ...
+
+    def log_in(self, login: Login) -> Bmc:
+        """One login try, never repeated by itself. May be called again after a refusal, with another login.
+
+        Raises:
+            BmcLoginRefused: the BMC refused it: this counts as a failure there.
+            BmcUnreachable, BmcBusy, BmcLocked: the login is not known to be wrong.
+        """
+        ...
+
+    def close(self) -> None: ...
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
 class BmcFactory(Protocol):
     """Reaches BMCs. Thread-safe."""
 
@@ -280,13 +309,12 @@ class BmcFactory(Protocol):
         """Reads the service root without a login and without trust: the fingerprint it carries is what was shown."""
         ...
 
-    def log_in(self, endpoint: Endpoint, login: Login, certificates: Certificates) -> Bmc:
-        """One login try, never repeated by itself.
+    def connect(self, endpoint: Endpoint, certificates: Certificates) -> BmcConnection:
+        """Checks the certificate and reads the service root; no secret is sent.
 
         Raises:
-            BmcLoginRefused: the BMC refused it: this counts as a failure there.
-            BmcCertificateChanged, BmcCertificateUntrusted: before any secret was sent.
-            BmcUnreachable, BmcBusy, BmcLocked: it is not known to be wrong.
+            BmcCertificateChanged, BmcCertificateUntrusted: before any request.
+            BmcUnreachable, BmcBusy, BmcTroubled: as for every request.
         """
         ...
 
