@@ -59,14 +59,14 @@ class _Protocol(RequestHandler):
         message: str | None = None,
     ) -> web.StreamResponse:
         if status == 400 and "method" in str(exc or message or "").lower():
-            self.force_close()
+            self.close()
             return method_problem(501, "OperationNotAllowed")
         if status == 400:
-            self.force_close()
+            self.close()
             return method_problem(400, "UnrecognizedRequestBody")
         if status >= 500:
             log.error("failed on %s %s", request.method, request.path, exc_info=exc)
-            self.force_close()
+            self.close()
             return method_problem(500, "InternalError")
         return super().handle_error(request, status, exc, message)
 

@@ -40,12 +40,14 @@ class LldpFrame:
 
 @dataclass
 class SwitchBody:
-    """A switch's hardware. Its software changes `ports_down`, `lldp_off` and `running` through what a client configures."""
+    """A switch's hardware. Its software changes `ports_down`, `lldp_off`, `lldp_off_ports` and `running` through what a
+    client configures."""
 
     spec: Switch
     running: bool = True
     lldp_off: bool = False
     ports_down: set[str] = field(default_factory=set[str])
+    lldp_off_ports: set[str] = field(default_factory=set[str])
 
 
 class World:
@@ -129,7 +131,7 @@ class World:
             physical = self.server_port(device, port)
             return self._server_lldp(machine, physical) if physical else None
         if body := self.switches.get(device):
-            return None if body.lldp_off or not body.running else self._switch_lldp(body, port)
+            return None if body.lldp_off or port in body.lldp_off_ports or not body.running else self._switch_lldp(body, port)
         if system := self.site.system_by_name.get(device):
             return next((_system_lldp(system, p.name, p.mac) for p in system.ports if p.name == port and p.lldp), None)
         return None

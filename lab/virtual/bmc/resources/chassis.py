@@ -103,5 +103,4 @@ def trusted_component(bmc: Bmc, component: str) -> Json:
         "SerialNumber": part_serial(bmc.machine.spec, "TPM"),
         "FirmwareVersion": "15.23",
         "Status": ok(),
-        "Links": {"SystemsProtected": [link(SYSTEM)]},
     }

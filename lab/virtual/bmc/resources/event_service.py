@@ -14,7 +14,6 @@ from lab.virtual.bmc.routing import Answer, Call, collection, missing, reads, wr
 from lab.virtual.bmc.tree import ROOT
 
 SERVICE, SUBSCRIPTIONS = f"{ROOT}/EventService", f"{ROOT}/EventService/Subscriptions"
-_TYPES = ["StatusChange", "ResourceUpdated", "ResourceAdded", "ResourceRemoved", "Alert", "Other"]
 _PREFIXES = ["Base", "ResourceEvent", "TaskEvent"]
 
 collection(SUBSCRIPTIONS, "EventDestination", "Event Subscriptions", lambda bmc: sorted(bmc.events.all(), key=int))
@@ -31,7 +30,6 @@ def event_service(_bmc: Bmc) -> Json:
         "DeliveryRetryAttempts": ATTEMPTS,
         "DeliveryRetryIntervalSeconds": INTERVAL_S,
         "EventFormatTypes": ["Event"],
-        "EventTypesForSubscription": _TYPES,
         "RegistryPrefixes": _PREFIXES,
         "ResourceTypes": ["ComputerSystem"],
         "SubordinateResourcesSupported": True,

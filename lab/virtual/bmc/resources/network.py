@@ -102,14 +102,19 @@ def port(bmc: Bmc, adapter: str, port: str) -> Json:
     heard = bmc.world.lldp_heard(bmc.name, physical.name) if part.model.lldp.running else None
     if heard is not None:
         answer["Ethernet"]["LLDPReceive"] = {
-            "ChassisId": heard.chassis_id,
+            "ChassisId": heard.chassis_id.upper(),
             "ChassisIdSubtype": "MacAddr",
-            "PortId": heard.port_id,
+            "PortId": _octets(heard.port_id),
             "PortIdSubtype": "IfName",
             "SystemName": heard.system_name,
             "SystemDescription": heard.system_description,
         }
     return answer
+
+
+def _octets(text: str) -> str:
+    """LLDP ids are octet strings: `swp1` is 73:77:70:31."""
+    return ":".join(f"{octet:02X}" for octet in text.encode())
 
 
 @reads(f"{ADAPTERS}/{{adapter}}/NetworkDeviceFunctions/{{function}}")

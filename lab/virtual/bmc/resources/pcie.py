@@ -4,7 +4,7 @@ from lab.virtual.bmc.controller import Bmc
 from lab.virtual.bmc.json_types import Json, link, links, ok
 from lab.virtual.bmc.resources.network import ADAPTERS
 from lab.virtual.bmc.resources.root import kind
-from lab.virtual.bmc.resources.storage import NVME
+from lab.virtual.bmc.resources.storage import DRIVES
 from lab.virtual.bmc.resources.systems import pcie_names
 from lab.virtual.bmc.routing import chosen, collection, missing, reads
 from lab.virtual.bmc.tree import CHASSIS, SYSTEM
@@ -74,6 +74,5 @@ def function(bmc: Bmc, device: str, function: str) -> Json:
         case Drive():
             answer |= {"DeviceClass": "MassStorageController", "ClassCode": "0x010802", "VendorId": "0x144d"}
             answer |= {"DeviceId": "0xa80a"}
-            answer["Links"]["StorageControllers"] = links([f"{NVME}/Controllers/{part.name}"])
-            answer["Links"]["Drives"] = links([f"{NVME}/Drives/{part.name}"])
+            answer["Links"]["Drives"] = links([f"{DRIVES}/{part.name}"])
     return answer

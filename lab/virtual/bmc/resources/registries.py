@@ -68,7 +68,6 @@ def registry(bmc: Bmc, file: str, document: str) -> Json:
                 "Description": template.text,
                 "Message": template.text,
                 "MessageSeverity": template.severity,
-                "Severity": template.severity,
                 "NumberOfArgs": template.arguments,
                 "ParamTypes": ["string"] * template.arguments,
                 "Resolution": template.resolution,

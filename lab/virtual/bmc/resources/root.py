@@ -43,7 +43,7 @@ def versions(_bmc: Bmc) -> Json:
 def service_root(bmc: Bmc) -> Json:
     services = {k: v for k, v in _SERVICES.items() if bmc.quirks.sessions or k != "SessionService"}
     answer: Json = {
-        "@odata.type": "#ServiceRoot.v1_16_0.ServiceRoot",
+        "@odata.type": "#ServiceRoot.v1_17_0.ServiceRoot",
         "Id": "RootService",
         "Name": "Root Service",
         "RedfishVersion": bmc.quirks.redfish_version,
@@ -97,7 +97,7 @@ def metadata(_bmc: Bmc) -> Json:
         '<edmx:Edmx xmlns:edmx="http://docs.oasis-open.org/odata/ns/edmx" Version="4.0">'
         f"{references}<edmx:DataServices>"
         '<Schema xmlns="http://docs.oasis-open.org/odata/ns/edm" Namespace="Service">'
-        '<EntityContainer Name="Service" Extends="ServiceRoot.v1_16_0.ServiceContainer"/>'
+        '<EntityContainer Name="Service" Extends="ServiceRoot.v1_17_0.ServiceContainer"/>'
         "</Schema></edmx:DataServices></edmx:Edmx>"
     )
     return {"(raw)": document, "content_type": "application/xml;charset=utf-8"}
@@ -111,7 +111,7 @@ def _versions(name: str) -> str:
 
 
 VERSIONS = {
-    "ServiceRoot": "v1_16_0", "ComputerSystem": "v1_22_0", "Processor": "v1_20_0", "Memory": "v1_19_0", "Storage": "v1_17_0",
+    "ServiceRoot": "v1_17_0", "ComputerSystem": "v1_22_0", "Processor": "v1_20_0", "Memory": "v1_19_0", "Storage": "v1_17_0",
     "StorageController": "v1_8_0", "Drive": "v1_19_0", "Volume": "v1_10_1", "EthernetInterface": "v1_12_0",
     "NetworkInterface": "v1_2_3", "NetworkAdapter": "v1_11_0", "Port": "v1_12_0", "NetworkDeviceFunction": "v1_9_2",
     "PCIeDevice": "v1_15_0", "PCIeFunction": "v1_5_1", "Bios": "v1_2_1", "SecureBoot": "v1_1_1", "LogService": "v1_6_0",

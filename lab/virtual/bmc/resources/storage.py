@@ -9,17 +9,19 @@ from lab.virtual.hardware import Drive
 
 STORAGE = f"{SYSTEM}/Storage"
 NVME = f"{STORAGE}/NVMe"
+DRIVES = f"{CHASSIS}/Drives"
 
 collection(STORAGE, "Storage", "Storage", lambda _bmc: ["NVMe"])
 collection(
     f"{NVME}/Controllers", "StorageController", "Controllers", lambda bmc: [drive.name for drive in bmc.parts.drives]
 )
+collection(DRIVES, "Drive", "Drives", lambda bmc: [drive.name for drive in bmc.parts.drives])
 collection(f"{NVME}/Volumes", "Volume", "Volumes", lambda bmc: [drive.name for drive in bmc.parts.drives])
 
 
 @reads(NVME)
 def storage(bmc: Bmc) -> Json:
-    drives = [f"{NVME}/Drives/{drive.name}" for drive in bmc.parts.drives]
+    drives = [f"{DRIVES}/{drive.name}" for drive in bmc.parts.drives]
     return {
         "@odata.type": kind("Storage"),
         "Id": "NVMe",
@@ -54,7 +56,7 @@ def controller(bmc: Bmc, controller: str) -> Json:
     }
 
 
-@reads(f"{NVME}/Drives/{{drive}}")
+@reads(f"{DRIVES}/{{drive}}")
 def drive(bmc: Bmc, drive: str) -> Json:
     part: Drive = chosen(bmc.parts.drives, "Drive", drive)
     return {
@@ -82,22 +84,10 @@ def drive(bmc: Bmc, drive: str) -> Json:
         "Status": ok(),
         "Links": {
             "Chassis": link(CHASSIS),
-            "Storage": [link(NVME)],
+            "Storage": link(NVME),
             "Volumes": [link(f"{NVME}/Volumes/{part.name}")],
             "PCIeFunctions": [link(f"{CHASSIS}/PCIeDevices/{part.name}/PCIeFunctions/0")],
         },
-    }
-
-
-@reads(f"{CHASSIS}/Drives")
-def chassis_drives(bmc: Bmc) -> Json:
-    """The drives in their enclosure: the same resources as under Storage."""
-    drives = [f"{NVME}/Drives/{drive.name}" for drive in bmc.parts.drives]
-    return {
-        "@odata.type": "#DriveCollection.DriveCollection",
-        "Name": "Drives",
-        "Members": links(drives),
-        "Members@odata.count": len(drives),
     }
 
 
@@ -114,5 +104,5 @@ def volume(bmc: Bmc, volume: str) -> Json:
         "RAIDType": "None",
         "Identifiers": [{"DurableName": part.nguid, "DurableNameFormat": "NGUID"}],
         "Status": ok(),
-        "Links": {"Drives": [link(f"{NVME}/Drives/{part.name}")]},
+        "Links": {"Drives": [link(f"{DRIVES}/{part.name}")]},
     }

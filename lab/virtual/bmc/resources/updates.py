@@ -57,7 +57,7 @@ def _related(bmc: Bmc, component: str) -> list[str]:
     if component.startswith("GPU"):
         return [f"{SYSTEM}/Processors/{component}"]
     if component.startswith("NVMe"):
-        return [f"{SYSTEM}/Storage/NVMe/Drives/{component}"]
+        return [f"{CHASSIS}/Drives/{component}"]
     if any(adapter.name == component for adapter in bmc.parts.adapters):
         return [f"{CHASSIS}/NetworkAdapters/{component}"]
     return [CHASSIS]
