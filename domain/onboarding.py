@@ -195,8 +195,8 @@ class Recorded(Model):
 
 class RackReport(Model):
     rack: Name
-    available: int = 0
-    verified: int = 0
+    good: int = 0
+    """Servers that are verified, or available by attestation."""
     quarantined: tuple[Name, ...] = ()
     busy: tuple[Name, ...] = ()
     verdict: ArtifactRef | None = None
@@ -217,4 +217,4 @@ class OnboardingReport(Model):
 
     @property
     def good(self) -> int:
-        return sum(rack.available + rack.verified for rack in self.racks)
+        return sum(rack.good for rack in self.racks)

@@ -1,5 +1,6 @@
 """Connecting to Temporal, and what must be registered there: our search attributes and the retention."""
 
+from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -110,18 +111,27 @@ async def ensure(client: Client) -> tuple[str, ...]:
             RegisterNamespaceRequest(namespace=client.namespace, workflow_execution_retention_period=ttl)
         )
         done.append(f"namespace {client.namespace}")
+    return (*done, *await ensure_search_attributes(client))
+
+
+async def ensure_search_attributes(client: Client) -> tuple[str, ...]:
+    """Registers those of ours that are missing. Raises `Rejected` if one has another type."""
     absent = await _absent(client)
     if absent:
-        types = {key.name: _indexed(key) for key in absent}
-        try:
-            await client.operator_service.add_search_attributes(
-                AddSearchAttributesRequest(namespace=client.namespace, search_attributes=types)
-            )
-        except RPCError as error:
-            if error.status is not RPCStatusCode.ALREADY_EXISTS:
-                raise _refused(client, error) from error
-        done += [f"search attribute {key.name}" for key in absent]
-    return tuple(done)
+        await register_search_attributes(client, absent)
+    return tuple(f"search attribute {key.name}" for key in absent)
+
+
+async def register_search_attributes(client: Client, keys: Iterable[SearchAttributeKey[Any]] = ALL) -> None:
+    """Registers search attributes without looking first; one that another process registered meanwhile is fine."""
+    types = {key.name: _indexed(key) for key in keys}
+    try:
+        await client.operator_service.add_search_attributes(
+            AddSearchAttributesRequest(namespace=client.namespace, search_attributes=types)
+        )
+    except RPCError as error:
+        if error.status is not RPCStatusCode.ALREADY_EXISTS:
+            raise _refused(client, error) from error
 
 
 async def _absent(client: Client) -> tuple[SearchAttributeKey[Any], ...]:

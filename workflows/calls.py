@@ -1,10 +1,27 @@
-"""The activities of the control queue that every operation uses: its row, holds, findings."""
+"""The activities that workflows call, with their human titles: a static table by activity type."""
 
 from domain.finding import Report, Reported
 from domain.hold import HoldQuery, Holds
+from domain.onboarding import (
+    Discovered,
+    DiscoverOrder,
+    Judged,
+    JudgeOrder,
+    LoadOrder,
+    Opened,
+    ReadSwitchesOrder,
+    Recorded,
+    RecordOrder,
+    Scanned,
+    ScanOrder,
+    ServerRead,
+    ServerTask,
+    SiteRef,
+    SwitchesRead,
+)
 from domain.operation import EndOrder, Operation, ProgressRecord, Taken, TakeOrder, WaitingRecord
 from workflows.activity import Activity
-from workflows.policies import STORE
+from workflows.policies import BMC, INVENTORY, SCAN, STORE, SWITCH
 
 TAKE_OPERATION = Activity("take_operation", "Take the operation", TakeOrder, Taken, STORE)
 RECORD_PROGRESS = Activity("record_progress", "Write down how far it is", ProgressRecord, Operation, STORE)
@@ -12,3 +29,13 @@ RECORD_WAITING = Activity("record_waiting", "Write down why it waits", WaitingRe
 END_OPERATION = Activity("end_operation", "Write down how it ended", EndOrder, Operation, STORE)
 READ_HOLDS = Activity("read_holds", "Look for holds", HoldQuery, Holds, STORE)
 REPORT_FINDINGS = Activity("report_findings", "Report findings", Report, Reported, STORE)
+
+LOAD_SITE = Activity("load_site", "Load the declaration", LoadOrder, SiteRef, STORE)
+REACH_OUT_OF_BAND = Activity("reach_out_of_band", "Reach the out-of-band network", ScanOrder, Scanned, SCAN)
+DISCOVER_DEVICES = Activity("discover_devices", "Discover BMCs and switches", DiscoverOrder, Discovered, SCAN)
+READ_SWITCHES = Activity("read_switches", "Read the switches", ReadSwitchesOrder, SwitchesRead, SWITCH)
+TAKE_OVER_CREDENTIALS = Activity("take_over_credentials", "Take over the BMC's credentials", ServerTask, Opened, BMC)
+READ_SERVER = Activity("read_server", "Read hardware and firmware", ServerTask, ServerRead, BMC)
+JUDGE_RACK = Activity("judge_rack", "Compare with class and cabling", JudgeOrder, Judged, STORE)
+RECORD_RACK = Activity("record_rack", "Record in NetBox", RecordOrder, Recorded, INVENTORY)
+RECORD_SITE = Activity("record_site", "Record the site in NetBox", RecordOrder, Recorded, INVENTORY)

@@ -1,0 +1,188 @@
+"""A rack and its servers during onboarding: one child for each server in a bounded window, recorded together in bulk."""
+
+import asyncio
+
+from temporalio import workflow
+from temporalio.common import WorkflowIDReusePolicy
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    CancelledError,
+    WorkflowAlreadyStartedError,
+)
+
+from domain.access import Place
+from domain.artifact import ArtifactRef
+from domain.finding import Report
+from domain.onboarding import (
+    Judged,
+    JudgeOrder,
+    RackOrder,
+    RackReport,
+    Recorded,
+    RecordOrder,
+    ServerOrder,
+    ServerTask,
+    Standing,
+)
+from domain.operation import StepState
+from domain.order import server_lock
+from workflows.calls import (
+    JUDGE_RACK,
+    READ_SERVER,
+    RECORD_RACK,
+    REPORT_FINDINGS,
+    TAKE_OVER_CREDENTIALS,
+)
+from workflows.runbook import reason_of
+
+WINDOW = 16
+"""How many servers of a rack are spoken to at once."""
+
+
+@workflow.defn
+class ServerOnboarding:
+    """Observes one server and holds its lock until its rack has recorded it. A server that cannot be read stops nobody."""
+
+    @workflow.init
+    def __init__(self, order: ServerOrder) -> None:
+        self._order = order
+        self._recorded = False
+
+    @workflow.run
+    async def run(self, order: ServerOrder) -> Standing:
+        task = ServerTask(site=order.site, server=order.server, discovery=order.discovery)
+        try:
+            await TAKE_OVER_CREDENTIALS(task, queue=order.devices_queue, about=order.server)
+            read = await READ_SERVER(task, queue=order.devices_queue, about=order.server)
+            standing = self._standing("read", StepState.DONE, reading=read.reading)
+        except ActivityError as error:
+            if isinstance(error.cause, CancelledError):
+                raise
+            standing = self._standing("read", StepState.FAILED, reasons=(reason_of(error),))
+        await self._tell_rack(standing)
+        await workflow.wait_condition(lambda: self._recorded)
+        return standing
+
+    @workflow.signal
+    def recorded(self) -> None:
+        """The rack has written this server down: its lock may go."""
+        self._recorded = True
+
+    def _standing(
+        self, step: str, state: StepState, *, reading: ArtifactRef | None = None, reasons: tuple[str, ...] = ()
+    ) -> Standing:
+        order = self._order
+        return Standing(server=order.server, rack=order.rack, step=step, state=state, reading=reading, reasons=reasons)
+
+    async def _tell_rack(self, standing: Standing) -> None:
+        await workflow.get_external_workflow_handle(self._order.parent).signal("server_observed", standing)
+
+
+@workflow.defn
+class RackOnboarding:
+    """Brings the servers of one rack in, each by its own child; records them in bulk and lets them go."""
+
+    @workflow.init
+    def __init__(self, order: RackOrder) -> None:
+        self._order = order
+        self._seen: dict[str, Standing] = {}
+        self._busy: list[str] = []
+        self._children: dict[str, workflow.ChildWorkflowHandle[ServerOnboarding, Standing]] = {}
+
+    @workflow.run
+    async def run(self, order: RackOrder) -> RackReport:
+        try:
+            await self._observe()
+            judged = await self._judge()
+            recorded = await self._record(judged)
+        finally:
+            await self._let_go()
+        return RackReport(
+            rack=order.rack.rack,
+            good=judged.good,
+            quarantined=judged.quarantined,
+            busy=tuple(self._busy),
+            verdict=judged.verdict,
+            recorded=recorded,
+        )
+
+    @workflow.signal
+    def server_observed(self, standing: Standing) -> None:
+        self._seen[standing.server] = standing
+
+    async def _observe(self) -> None:
+        """One child for each server, at most `WINDOW` of them still observing."""
+        for server in self._order.rack.servers:
+            await workflow.wait_condition(lambda: len(self._children) - self._observed() < WINDOW)
+            await self._start(server)
+        await workflow.wait_condition(lambda: self._observed() == len(self._children))
+
+    def _observed(self) -> int:
+        """Children that have told, or ended without telling."""
+        return sum(1 for name, child in self._children.items() if name in self._seen or child.done())
+
+    async def _start(self, server: str) -> None:
+        order = self._order
+        try:
+            self._children[server] = await workflow.start_child_workflow(
+                ServerOnboarding.run,
+                ServerOrder(
+                    operation_id=order.operation_id,
+                    site=order.site,
+                    server=server,
+                    rack=order.rack.rack,
+                    discovery=order.discovery,
+                    devices_queue=order.devices_queue,
+                    parent=workflow.info().workflow_id,
+                ),
+                id=server_lock(order.site.name, server),
+                id_reuse_policy=WorkflowIDReusePolicy.ALLOW_DUPLICATE,
+                cancellation_type=workflow.ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
+                parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
+                static_summary=f"Onboard {server}",
+            )
+        except WorkflowAlreadyStartedError:
+            # Another operation holds this server: it is reported, and the others go on.
+            self._busy.append(server)
+
+    async def _judge(self) -> Judged:
+        readings = tuple(s.reading for s in self._seen.values() if s.reading is not None)
+        return await JUDGE_RACK(
+            JudgeOrder(
+                site=self._order.site,
+                rack=self._order.rack.rack,
+                switches=self._order.switches,
+                readings=readings,
+            ),
+            about=self._order.rack.rack,
+        )
+
+    async def _record(self, judged: Judged) -> Recorded:
+        order = self._order
+        recorded = await RECORD_RACK(
+            RecordOrder(
+                operation_id=order.operation_id,
+                site=order.site,
+                switches=order.switches,
+                rack=order.rack.rack,
+                verdict=judged.verdict,
+            ),
+            about=order.rack.rack,
+        )
+        place = Place(region=order.site.region, site=order.site.name, rack=order.rack.rack)
+        await REPORT_FINDINGS(
+            Report(check="verification", place=place, sightings=judged.sightings, operation=order.operation_id),
+            about=order.rack.rack,
+        )
+        return recorded
+
+    async def _let_go(self) -> None:
+        """Signals every child that is still open; one that has ended meanwhile needs no telling."""
+        for child in self._children.values():
+            if not child.done():
+                try:
+                    await child.signal(ServerOnboarding.recorded)
+                except ApplicationError:
+                    continue
+        await asyncio.gather(*self._children.values(), return_exceptions=True)
