@@ -131,7 +131,11 @@ class World:
             physical = self.server_port(device, port)
             return self._server_lldp(machine, physical) if physical else None
         if body := self.switches.get(device):
-            return None if body.lldp_off or port in body.lldp_off_ports or not body.running else self._switch_lldp(body, port)
+            return (
+                None
+                if body.lldp_off or port in body.lldp_off_ports or not body.running
+                else self._switch_lldp(body, port)
+            )
         if system := self.site.system_by_name.get(device):
             return next((_system_lldp(system, p.name, p.mac) for p in system.ports if p.name == port and p.lldp), None)
         return None
