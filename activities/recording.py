@@ -1,0 +1,154 @@
+"""Recording a site and its racks: wanted records from what was found, against what NetBox holds, written in bulk."""
+
+from collections.abc import Iterable
+
+from temporalio import activity
+
+from activities.artifacts import ModelShelf
+from domain.access import Place
+from domain.artifact import ArtifactStore
+from domain.cabling import CableState
+from domain.errors import Conflict
+from domain.finding import Severity, Sighting
+from domain.inventory import Applied, DeviceQuery, Inventory, Refusal, Scope
+from domain.judgement import moves
+from domain.onboarding import RackVerdict, Recorded, RecordOrder, SiteBundle, SwitchReadings
+from domain.plan import Action, Change, Flag
+from domain.reconcile import reconcile
+from domain.recording import cable_records, rack_records, site_records
+from domain.recording_facts import ServerFacts, SiteFacts
+from domain.records import Record
+from domain.site import SiteDeclaration
+
+ROUNDS = 3
+"""How often a refused batch is planned anew from what is there by then: racks that are recorded side by side make the same
+catalogue entries, and the one that comes second finds them made."""
+
+
+class RecordingActivities:
+    """Makes NetBox say what was found. Each step reads, compares, writes the difference, and changes nothing the second time."""
+
+    def __init__(self, inventory: Inventory, artifacts: ArtifactStore) -> None:
+        self._inventory = inventory
+        self._shelf = ModelShelf(artifacts)
+
+    @activity.defn
+    def record_site(self, order: RecordOrder) -> Recorded:
+        """Without verdicts: the site's frame, switches, systems and pools. With them: the cables between what is recorded.
+
+        Raises:
+            InventoryUnreachable: retried.
+        """
+        bundle = self._shelf.get(SiteBundle, order.site.bundle)
+        verdicts = [self._shelf.get(RackVerdict, ref) for ref in order.verdicts]
+        facts = SiteFacts(
+            operation=order.operation_id,
+            servers=tuple(server for verdict in verdicts for server in verdict.servers),
+            devices=self._shelf.get(SwitchReadings, order.switches).facts,
+            verified_cables=_verified(verdicts),
+        )
+        if order.verdicts:
+            return self._record(bundle.site, cable_records(bundle.site, facts), order.operation_id)
+        return self._record(bundle.site, site_records(bundle.site, bundle.classes, facts), order.operation_id)
+
+    @activity.defn
+    def record_rack(self, order: RecordOrder) -> Recorded:
+        """New servers are made in bulk in their first state; the state of one that exists is moved singly.
+
+        Raises:
+            InventoryUnreachable: retried.
+        """
+        assert order.rack is not None, "a rack's order names its rack"
+        assert order.verdict is not None, "a rack is recorded after it was judged"
+        bundle = self._shelf.get(SiteBundle, order.site.bundle)
+        verdict = self._shelf.get(RackVerdict, order.verdict)
+        facts = SiteFacts(
+            operation=order.operation_id,
+            servers=verdict.servers,
+            devices=self._shelf.get(SwitchReadings, order.switches).facts,
+        )
+        site, classes = bundle.site, bundle.classes
+        # The catalogue entries for these servers' parts are only known now, so the frame is wanted again with them.
+        wanted = {r.object: r for r in site_records(site, classes, facts)}
+        wanted |= {r.object: r for r in rack_records(site, order.rack, classes, facts)}
+        recorded = self._record(site, wanted.values(), order.operation_id)
+        moved, flags = self._move(site, order.operation_id, verdict.servers)
+        return recorded.model_copy(update={"moved": moved, "flags": (*recorded.flags, *flags)})
+
+    def _record(self, site: SiteDeclaration, wanted: Iterable[Record], operation: str) -> Recorded:
+        records = tuple(wanted)
+        scope = Scope.of(site.name, records)
+        done: list[Change] = []
+        already = 0
+        refused: tuple[Refusal, ...] = ()
+        flags: tuple[Flag, ...] = ()
+        for _ in range(ROUNDS):
+            planned = reconcile(records, self._inventory.observe(scope))
+            flags = planned.flags
+            if not planned.changes:
+                refused = ()
+                break
+            applied = self._apply(scope, planned.changes, operation)
+            made = set(applied.done)
+            done += [change for change in planned.changes if change.object in made]
+            already += applied.already
+            refused = applied.refused
+            if not refused:
+                break
+        return Recorded(
+            created=_count(done, Action.CREATE),
+            updated=_count(done, Action.UPDATE),
+            adopted=_count(done, Action.ADOPT),
+            already=already,
+            refused=tuple(f"{refusal.object}: {refusal.why}" for refusal in refused),
+            flags=(*(_flag_sighting(site, f) for f in flags), *(_refusal_sighting(site, r) for r in refused)),
+        )
+
+    def _apply(self, scope: Scope, changes: tuple[Change, ...], operation: str) -> Applied:
+        if activity.in_activity():
+            activity.heartbeat(f"{len(changes)} changes")
+        return self._inventory.apply(scope, changes, label=operation)
+
+    def _move(
+        self, site: SiteDeclaration, operation: str, facts: tuple[ServerFacts, ...]
+    ) -> tuple[int, tuple[Sighting, ...]]:
+        states = self._inventory.devices(DeviceQuery(site=site.name, names=tuple(fact.name for fact in facts)))
+        moved = 0
+        flags: list[Sighting] = []
+        for move in moves(site.name, operation, facts, states):
+            try:
+                moved += self._inventory.set_lifecycle(move).changed
+            except Conflict as error:
+                # Somebody took or moved the server meanwhile: it is theirs, and the others go on.
+                flags.append(_sighting(site, f"server/{move.device}", "state-conflict", error.message, error.do))
+        return moved, tuple(flags)
+
+
+def _verified(verdicts: Iterable[RackVerdict]) -> frozenset[str]:
+    return frozenset(c.key for verdict in verdicts for c in verdict.cables if c.state is CableState.VERIFIED)
+
+
+def _count(changes: Iterable[Change], action: Action) -> int:
+    return sum(1 for change in changes if change.action is action)
+
+
+def _sighting(site: SiteDeclaration, object: str, kind: str, message: str, do: str) -> Sighting:
+    return Sighting(
+        object=f"site/{site.name}/{object}",
+        kind=kind,
+        severity=Severity.WARNING,
+        message=message,
+        do=do,
+        place=Place(region=site.region.name, site=site.name),
+    )
+
+
+def _flag_sighting(site: SiteDeclaration, flag: Flag) -> Sighting:
+    return _sighting(site, f"netbox/{flag.object}", flag.kind, flag.message, "Mend it in NetBox, then onboard again.")
+
+
+def _refusal_sighting(site: SiteDeclaration, refusal: Refusal) -> Sighting:
+    message = f"NetBox did not take {refusal.object}: {refusal.why}"
+    return _sighting(
+        site, f"netbox/{refusal.object}", "not-recorded", message, "Mend it in NetBox, then onboard again."
+    )
