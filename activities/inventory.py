@@ -1,4 +1,4 @@
-"""What operations do with the inventory. Queue `control`. Each step reads first and changes only what differs."""
+"""What operations ask of the inventory and tell it, beside recording: plans, audits, lists, states, journal. Queue `control`."""
 
 from collections import Counter
 from collections.abc import Iterable
@@ -11,7 +11,6 @@ from domain.artifact import INLINE_LIMIT_BYTES, ArtifactStore
 from domain.cabling import CableState, CableVerdict
 from domain.finding import Severity, Sighting
 from domain.inventory import (
-    Applied,
     Audited,
     DeviceList,
     DeviceQuery,
@@ -21,50 +20,20 @@ from domain.inventory import (
     Note,
     Noted,
     RecordingPlan,
-    Refusal,
     Scope,
 )
-from domain.judgement import moves
-from domain.onboarding import RackVerdict, Recorded, RecordOrder, SiteBundle, SwitchReadings
+from domain.onboarding import RackVerdict, RecordOrder, SiteBundle, SwitchReadings
 from domain.plan import Action, Flag
 from domain.reconcile import RecordChanges, drift, not_declared, reconcile
-from domain.recording import cable_link, cable_records, rack_records, records, site_records
+from domain.recording import cable_link, records
 from domain.recording_facts import SiteFacts
 from domain.records import Endpoint, Record
-
-MOST_REFUSALS = 20
-"""How many refusals travel with the result; all of them become findings."""
 
 
 class InventoryActivities:
     def __init__(self, inventory: Inventory, artifacts: ArtifactStore) -> None:
         self._inventory = inventory
         self._shelf = ModelShelf(artifacts)
-
-    @activity.defn
-    def record_site(self, order: RecordOrder) -> Recorded:
-        """Brings the site, its pools, racks, switches, systems and the cables between recorded devices into NetBox. A retry
-        finds what was made and makes the rest. One refused object stops no other; it is named in the result.
-
-        Raises:
-            InventoryUnreachable: NetBox does not answer (retried).
-        """
-        bundle, facts = self._load(order)
-        return self._record(order, (*site_records(bundle.site, facts), *cable_records(bundle.site, facts)))
-
-    @activity.defn
-    def record_rack(self, order: RecordOrder) -> Recorded:
-        """Brings the found servers of a rack into NetBox, new ones in bulk with their first state and their cables to what
-        is there, then moves the state of those it knew, each by compare and swap. Retries and raises as `record_site`."""
-        bundle, facts = self._load(order)
-        assert order.rack is not None
-        mine = {server.name for server in facts.servers}
-        others = {device.name for device in (*bundle.site.switches, *bundle.site.systems)}
-        near = {c.key for c in bundle.site.cables if {c.a.device, c.b.device} <= mine | others}
-        cabled = bundle.site.model_copy(update={"cables": tuple(c for c in bundle.site.cables if c.key in near)})
-        wanted = (*rack_records(bundle.site, order.rack, bundle.classes, facts), *cable_records(cabled, facts))
-        recorded = self._record(order, wanted)
-        return recorded.model_copy(update={"moved": self._move(bundle.site.name, facts)})
 
     @activity.defn
     def plan_recording(self, order: RecordOrder) -> RecordingPlan:
@@ -131,30 +100,11 @@ class InventoryActivities:
         )
         return bundle, facts
 
-    def _record(self, order: RecordOrder, wanted: tuple[Record, ...]) -> Recorded:
-        scope = Scope.of(order.site.name, wanted)
-        plan = reconcile(wanted, self._inventory.observe(scope))
-        applied = self._inventory.apply(scope, plan.changes, order.operation_id, _heartbeat)
-        return _recorded(order, plan, applied)
-
-    def _move(self, site: str, facts: SiteFacts) -> int:
-        names = tuple(server.name for server in facts.servers)
-        states = self._inventory.devices(DeviceQuery(site=site, names=names)) if names else ()
-        moved = 0
-        for move in moves(site, facts.operation, facts.servers, states):
-            moved += self._inventory.set_lifecycle(move).changed
-        return moved
-
     def _compare(self, order: RecordOrder) -> tuple[RecordChanges, tuple[Flag, ...]]:
         bundle, facts = self._load(order)
         wanted = records(bundle.site, bundle.classes, facts)
         observed = self._inventory.observe(Scope.of(order.site.name, wanted, whole=True))
         return reconcile(wanted, observed), not_declared(_declared(bundle, wanted), observed)
-
-
-def _heartbeat(done: int, total: int) -> None:
-    if activity.in_activity():
-        activity.heartbeat(done, total)
 
 
 def _declared(bundle: SiteBundle, wanted: Iterable[Record]) -> tuple[Record, ...]:
@@ -163,28 +113,6 @@ def _declared(bundle: SiteBundle, wanted: Iterable[Record]) -> tuple[Record, ...
     unseen = [Record(endpoint=Endpoint.DEVICE, key=f"{site.name}/{server.name}", fields={}) for server in site.servers]
     cables = [Record(endpoint=Endpoint.CABLE, key=cable_link(site.name, cable).key, fields={}) for cable in site.cables]
     return (*wanted, *unseen, *cables)
-
-
-def _recorded(order: RecordOrder, plan: RecordChanges, applied: Applied) -> Recorded:
-    action = {change.object: change.action for change in plan.changes}
-    count = Counter(action[name] for name in applied.done)
-    sightings = (
-        *(_sighting(order, flag) for flag in plan.flags),
-        *(_sighting(order, _flag(refusal)) for refusal in applied.refused),
-    )
-    return Recorded(
-        created=count[Action.CREATE],
-        updated=count[Action.UPDATE] + count[Action.DELETE],
-        adopted=count[Action.ADOPT],
-        already=applied.already,
-        refused=tuple(f"{refusal.object}: {refusal.why}" for refusal in applied.refused[:MOST_REFUSALS]),
-        flags=sightings,
-    )
-
-
-def _flag(refusal: Refusal) -> Flag:
-    kind = "changed-in-netbox" if refusal.conflict else "refused-by-netbox"
-    return Flag(object=refusal.object, kind=kind, message=f"{refusal.object} was not recorded: {refusal.why}.")
 
 
 def _sighting(order: RecordOrder, flag: Flag) -> Sighting:

@@ -46,6 +46,7 @@ class RecordingActivities:
             servers=tuple(server for verdict in verdicts for server in verdict.servers),
             devices=self._shelf.get(SwitchReadings, order.switches).facts,
             verified_cables=_verified(verdicts),
+            wrong_cables=frozenset(c.key for verdict in verdicts for c in verdict.cables if c.wrong),
         )
         if order.verdicts:
             return self._record(bundle.site, cable_records(bundle.site, facts), order.operation_id)
@@ -105,9 +106,7 @@ class RecordingActivities:
         )
 
     def _apply(self, scope: Scope, changes: tuple[Change, ...], operation: str) -> Applied:
-        if activity.in_activity():
-            activity.heartbeat(f"{len(changes)} changes")
-        return self._inventory.apply(scope, changes, label=operation)
+        return self._inventory.apply(scope, changes, operation, _beat)
 
     def _move(
         self, site: SiteDeclaration, operation: str, facts: tuple[ServerFacts, ...]
@@ -122,6 +121,12 @@ class RecordingActivities:
                 # Somebody took or moved the server meanwhile: it is theirs, and the others go on.
                 flags.append(_sighting(site, f"server/{move.device}", "state-conflict", error.message, error.do))
         return moved, tuple(flags)
+
+
+def _beat(done: int, total: int) -> None:
+    """NetBox takes its time for a batch; a rack's may take longer than the silence we allow."""
+    if activity.in_activity():
+        activity.heartbeat(done, total)
 
 
 def _verified(verdicts: Iterable[RackVerdict]) -> frozenset[str]:

@@ -1,6 +1,6 @@
 """The inventory as the product sees it: what it can be asked and told. NetBox is behind it; nobody else knows that."""
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime
 from typing import Protocol
 
@@ -8,11 +8,11 @@ from pydantic import Field
 
 from domain.artifact import ArtifactRef
 from domain.errors import Conflict, Rejected, Transient
+from domain.finding import Sighting
 from domain.lifecycle import Lifecycle
 from domain.model import Json, Model, Name
 from domain.netbox_schema import SchemaState
 from domain.plan import Change
-from domain.reconcile import RecordChanges
 from domain.records import Endpoint, ObservedRecord, Record, links_of
 
 
@@ -214,12 +214,18 @@ class ForeignChange(Model):
     at: datetime
 
 
+type Progress = Callable[[int, int], None]
+"""Told how many of how many changes were tried, from the thread that called: for heartbeats."""
+
+
 class Inventory(Protocol):
     def observe(self, scope: Scope) -> tuple[ObservedRecord, ...]:
         """What is there of the scope, with our fields. Raises `InventoryUnreachable`."""
         ...
 
-    def apply(self, scope: Scope, changes: tuple[Change, ...], label: str = "") -> Applied:
+    def apply(
+        self, scope: Scope, changes: tuple[Change, ...], label: str = "", progress: Progress | None = None
+    ) -> Applied:
         """Makes exactly these changes of a plan, re-reading first: what is made already is left alone, what is neither as
         before nor as after is refused as a conflict. `label` goes into NetBox's change log."""
         ...
@@ -294,18 +300,37 @@ class AddressPools(Protocol):
         ...
 
 
-# What activities take and give.
+# What activities take and give, beside the models above and those of `domain.onboarding`. What is larger than 32 KiB travels
+# as an artifact of the same model.
 
 
-class ObserveOrder(Model):
-    scope: Scope
-
-
-class Payload(Model):
-    """Records or changes in a workflow: inline, or by reference above 32 KiB."""
-
+class DeviceList(Model):
+    devices: tuple[DeviceState, ...] = ()
     ref: ArtifactRef | None = None
-    records: tuple[Record, ...] = ()
-    observed: tuple[ObservedRecord, ...] = ()
-    changes: RecordChanges | None = None
+    """A `DeviceList` with all of them, where they are too many to travel."""
+    count: int = 0
+
+
+class Noted(Model):
+    written: bool
+    """False: the entry was there already."""
+
+
+class RecordingPlan(Model):
+    """What recording a site would change, by reference to its `RecordChanges`."""
+
+    changes: ArtifactRef
+    creates: int = 0
+    updates: int = 0
+    adopts: int = 0
+    deletes: int = 0
+    flags: int = 0
+
+
+class Audited(Model):
+    """How NetBox differs from the declaration and the devices. Nothing was changed."""
+
+    sightings: tuple[Sighting, ...] = ()
+    ref: ArtifactRef | None = None
+    """An `Audited` with all of them, where they are too many to travel."""
     count: int = 0

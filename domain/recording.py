@@ -17,7 +17,7 @@ from domain.recording_devices import (
 )
 from domain.recording_facts import SiteFacts
 from domain.recording_site import CF_KEY, cf, skeleton
-from domain.records import Endpoint, Record
+from domain.records import Endpoint, Link, Record
 from domain.server_class import ServerClass
 from domain.site import CableDeclaration, SiteDeclaration
 
@@ -41,9 +41,7 @@ def site_records(declaration: SiteDeclaration, classes: Classes, facts: SiteFact
     seen = {device.name: device for device in facts.devices}
     found: list[Record] = list(skeleton(declaration))
     for name in declaration.class_names():
-        of_class = {server.name for server in declaration.servers if server.server_class == name}
-        hardware = [f.hardware for f in facts.servers if f.name in of_class and f.hardware is not None]
-        found.extend(server_type_records(classes[name], hardware))
+        found.extend(server_type_records(classes[name], ()))
     for switch in declaration.switches:
         found.extend(switch_records(declaration, switch, seen.get(switch.name)))
     for system in declaration.systems:
@@ -52,13 +50,16 @@ def site_records(declaration: SiteDeclaration, classes: Classes, facts: SiteFact
 
 
 def rack_records(declaration: SiteDeclaration, rack: str, classes: Classes, facts: SiteFacts) -> tuple[Record, ...]:
-    """The servers of a rack that were found."""
+    """The servers of a rack that were found, and their types with the bays that were seen in them."""
     seen = {server.name: server for server in facts.servers}
+    servers = [server for server in declaration.servers_in(rack) if server.name in seen]
     found: list[Record] = []
-    for server in declaration.servers_in(rack):
-        if server.name in seen:
-            kind = classes[server.server_class]
-            found.extend(server_records(declaration, server, kind, seen[server.name], facts.operation))
+    for name in sorted({server.server_class for server in servers}):
+        hardware = [seen[server.name].hardware for server in servers if server.server_class == name]
+        found.extend(server_type_records(classes[name], [machine for machine in hardware if machine is not None]))
+    for server in servers:
+        kind = classes[server.server_class]
+        found.extend(server_records(declaration, server, kind, seen[server.name], facts.operation))
     return _unique(found)
 
 
@@ -70,25 +71,32 @@ def cable_records(declaration: SiteDeclaration, facts: SiteFacts) -> tuple[Recor
         *(system.name for system in declaration.systems),
     }
     return tuple(
-        _cable(declaration.name, cable, cable.key in facts.verified_cables)
+        _cable(declaration.name, cable, facts)
         for cable in declaration.cables
         if {cable.a.device, cable.b.device} <= recorded
     )
 
 
-def _cable(site: str, cable: CableDeclaration, verified: bool) -> Record:
+def cable_link(site: str, cable: CableDeclaration) -> Link:
+    """The record of a declared cable."""
+    a = interface_link(site, cable.a.device, cable.a.port)
+    b = interface_link(site, cable.b.device, cable.b.port)
+    return Link(endpoint=Endpoint.CABLE, key=cable_key(a, b))
+
+
+def _cable(site: str, cable: CableDeclaration, facts: SiteFacts) -> Record:
     a = interface_link(site, cable.a.device, cable.a.port)
     b = interface_link(site, cable.b.device, cable.b.port)
     return Record(
         endpoint=Endpoint.CABLE,
-        key=cable_key(a, b),
+        key=cable_link(site, cable).key,
         fields={
             "a_terminations": (a,),
             "b_terminations": (b,),
-            "status": "connected",
+            "status": "planned" if cable.key in facts.wrong_cables else "connected",
             CF_KEY: f"{site}/{cable.key}"[:200],
             cf(Cf.PLANE): cable.plane,
-            cf(Cf.OBSERVED): Observed.OBSERVED if verified else Observed.DECLARED,
+            cf(Cf.OBSERVED): Observed.OBSERVED if cable.key in facts.verified_cables else Observed.DECLARED,
         },
         # NetBox may have recorded the ends the other way round: the same cable.
         create_only=frozenset({"a_terminations", "b_terminations"}),

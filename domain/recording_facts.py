@@ -44,3 +44,5 @@ class SiteFacts(Model):
     devices: tuple[DeviceFacts, ...] = ()
     verified_cables: frozenset[str] = frozenset()
     """Keys of the declared cables (`CableDeclaration.key`) that were seen to be as declared."""
+    wrong_cables: frozenset[str] = frozenset()
+    """Keys of those that were seen to be otherwise: recorded as planned, not as connected."""

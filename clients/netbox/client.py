@@ -14,6 +14,7 @@ from domain.inventory import (
     LifecycleMove,
     Moved,
     Note,
+    Progress,
     Scope,
 )
 from domain.netbox_schema import SchemaState
@@ -30,10 +31,12 @@ class NetBoxInventory:
     def observe(self, scope: Scope) -> tuple[ObservedRecord, ...]:
         return Reading(self._session, scope).records
 
-    def apply(self, scope: Scope, changes: tuple[Change, ...], label: str = "") -> Applied:
+    def apply(
+        self, scope: Scope, changes: tuple[Change, ...], label: str = "", progress: Progress | None = None
+    ) -> Applied:
         if not changes:
             return Applied()
-        return Writer(self._session, Reading(self._session, scope), label).apply(changes)
+        return Writer(self._session, Reading(self._session, scope), label, progress).apply(changes)
 
     def devices(self, query: DeviceQuery) -> tuple[DeviceState, ...]:
         return devices.list_devices(self._session, query)

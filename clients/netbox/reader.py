@@ -74,7 +74,9 @@ class Reading:
         # By number: NetBox refuses a filter by a slug that it does not have.
         for endpoint in (Endpoint.DEVICE_TYPE, Endpoint.MODULE_TYPE):
             makers = {key.partition("/")[0] for key in wanted(endpoint)}
-            known = [n for n in self.ids.numbers(Endpoint.MANUFACTURER) if self.ids.key(Endpoint.MANUFACTURER, n) in makers]
+            known = [
+                n for n in self.ids.numbers(Endpoint.MANUFACTURER) if self.ids.key(Endpoint.MANUFACTURER, n) in makers
+            ]
             if only in (None, endpoint):
                 self._keep(endpoint, self._fetch_by(endpoint, "manufacturer_id", known))
         types = set(wanted(Endpoint.DEVICE_TYPE))

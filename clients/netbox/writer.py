@@ -11,7 +11,7 @@ from typing import cast
 from clients.netbox.mapping import SHAPES, Ids, Unresolved, payload
 from clients.netbox.reader import Reading
 from clients.netbox.session import BatchRefused, NetBoxSession, Row, Stale
-from domain.inventory import Applied, InventoryRefused, Refusal
+from domain.inventory import Applied, InventoryRefused, Progress, Refusal
 from domain.model import Json
 from domain.netbox_schema import Cf
 from domain.plan import Action, Change, System
@@ -46,10 +46,12 @@ _STATE = f"{CUSTOM}{Cf.LIFECYCLE}"
 class Writer:
     """One apply. `label` stands in NetBox's change log beside each change."""
 
-    def __init__(self, session: NetBoxSession, reading: Reading, label: str) -> None:
+    def __init__(self, session: NetBoxSession, reading: Reading, label: str, progress: Progress | None = None) -> None:
         self._session = session
         self._reading = reading
         self._label = label
+        self._progress = progress
+        self._total = 0
         self._ids: Ids = reading.ids
         self._there: dict[str, ObservedRecord] = {seen.object: seen for seen in reading.records}
         self._made_devices: list[int] = []
@@ -59,6 +61,7 @@ class Writer:
         self._refused: dict[str, Refusal] = {}
 
     def apply(self, changes: Sequence[Change]) -> Applied:
+        self._total = len(changes)
         self._know_adopted(changes)
         mine = [(change, *split_object(change.object)) for change in changes if change.system is System.NETBOX]
         self._delete([change for change, _, _ in mine if change.action is Action.DELETE])
@@ -96,6 +99,7 @@ class Writer:
                     self._already += 1
                 elif _STATE in todo:
                     self._singly(endpoint, change.object, seen, todo)
+                    self._tell()
                 else:
                     updates.append((change.object, {"id": seen.id, **self._payload(endpoint, todo)}))
             except Unresolved as missing:
@@ -187,10 +191,22 @@ class Writer:
         if len(batches) < 2 or endpoint in _ALONE:
             for batch in batches:
                 self._send(batch, send)
+                self._tell()
             return
         with ThreadPoolExecutor(PARALLEL) as pool:
-            for outcome in [pool.submit(self._send, batch, send) for batch in batches]:
-                outcome.result()
+            outcomes = [pool.submit(self._send, batch, send) for batch in batches]
+            try:
+                for outcome in outcomes:
+                    outcome.result()
+                    self._tell()
+            except BaseException:
+                for outcome in outcomes:
+                    outcome.cancel()  # what is under way ends; nothing new begins for a caller that has given up
+                raise
+
+    def _tell(self) -> None:
+        if self._progress is not None:
+            self._progress(len(self._done) + self._already + len(self._refused), self._total)
 
     def _send(self, batch: Sequence[tuple[str, Row]], send: Callable[[Sequence[tuple[str, Row]]], None]) -> None:
         if not batch:

@@ -138,7 +138,10 @@ def hardware(site: str, number: int, i: int, gpus: int = 2) -> ServerHardware:
                 ports=tuple(NicPort(name=f"dpu0-p{p}", mac=mac(number, i, p), speed_gbps=200) for p in (0, 1)),
             ),
         ),
-        firmware=(FirmwareVersion(component="BMC", version="24.10-1"), FirmwareVersion(component="BIOS", version="1.2")),
+        firmware=(
+            FirmwareVersion(component="BMC", version="24.10-1"),
+            FirmwareVersion(component="BIOS", version="1.2"),
+        ),
         secure_boot=True,
         trusted_modules=(TrustedModule(kind="TPM2_0", enabled=True),),
         power_w=512.0,

@@ -340,6 +340,14 @@ def test_a_cable_recorded_the_other_way_round_is_the_same_cable() -> None:
     assert reconcile(found, as_observed(found, **{cable.key: turned})).changes == ()
 
 
+def test_a_cable_that_was_seen_to_be_otherwise_is_planned_and_not_connected() -> None:
+    site = declaration()
+    wrong = facts(site).model_copy(update={"wrong_cables": frozenset({site.cables[3].key})})
+    status = {r.key: r.fields["status"] for r in cable_records(site, wrong)}
+    assert sorted(status.values()).count("planned") == 1
+    assert len(status) == len(site.cables)
+
+
 # Small things.
 
 
