@@ -2,7 +2,7 @@
 
 import sys
 import threading
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -54,9 +54,17 @@ class ServiceStatus(Model):
 class Stack:
     """The services of one home. Holds no state of its own: another process may make the same Stack and go on."""
 
-    def __init__(self, home: Home, ports: Ports | None = None, progress: Progress | None = None) -> None:
+    def __init__(
+        self,
+        home: Home,
+        ports: Ports | None = None,
+        progress: Progress | None = None,
+        services: Callable[[Home, Ports], list[Service]] | None = None,
+    ) -> None:
+        """By default with the ports that the home chose, silent, and with all services that `edgewright up` starts."""
         self.home = home
         self._ports = ports
+        self._listed = services or all_services
         self._progress = progress or Silent()
         self._stop = threading.Event()
 
@@ -69,7 +77,7 @@ class Stack:
 
     def services(self) -> dict[str, Service]:
         """By name, in an order in which nothing comes before what it depends on."""
-        return _services(self.home, self.ports)
+        return {service.name: service for service in self._listed(self.home, self.ports)}
 
     def environment(self) -> dict[str, str]:
         """What the product's processes are given."""
@@ -108,7 +116,7 @@ class Stack:
         if not self.home.run.exists():
             return
         with self.home.locked():
-            left = _services(self.home, Ports())
+            left = {service.name: service for service in self._listed(self.home, Ports())}
             while left:
                 # Whatever nobody still needs may end at the same time.
                 needed = {dependency for service in left.values() for dependency in service.depends_on}
@@ -172,7 +180,7 @@ class Stack:
                     raise _NotTried(dependency)
             runners[name].up()
 
-        with ThreadPoolExecutor(len(wanted)) as pool:
+        with ThreadPoolExecutor(len(wanted) or 1) as pool:
             for name in wanted:  # in order: a dependency is always submitted before its dependants
                 futures[name] = pool.submit(bring_up, name)
             try:
@@ -214,15 +222,15 @@ def require_platform(version: tuple[int, ...] = sys.version_info[:2], platform: 
         )
 
 
-def _services(home: Home, ports: Ports) -> dict[str, Service]:
-    listed = [
+def all_services(home: Home, ports: Ports) -> list[Service]:
+    """In an order in which nothing comes before what it depends on."""
+    return [
         postgres.service(home),
         valkey.service(home, ports),
         temporal.service(home, ports),
         netbox.service(home, ports),
         *product.services(home, ports),
     ]
-    return {service.name: service for service in listed}
 
 
 def _with_dependencies(services: dict[str, Service], only: Iterable[str]) -> dict[str, Service]:
