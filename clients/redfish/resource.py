@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Mapping
 
+from domain.bmc import BmcResourceMissing, BmcTroubled
 from domain.model import Json
 
 type Fetch = Callable[[str, str], "Resource"]
@@ -89,9 +90,11 @@ class Expansion:
 class Reader:
     """Follows links. What an earlier answer expanded is not fetched again."""
 
-    def __init__(self, fetch: Fetch, expansion: Expansion) -> None:
+    def __init__(self, fetch: Fetch, expansion: Expansion, skipped: Callable[[str], None]) -> None:
+        """`skipped` hears of members that the BMC lists but does not give: one bad disk must not hide the others."""
         self._fetch = fetch
         self._expansion = expansion
+        self._skipped = skipped
 
     def follow(self, reference: Resource, *, levels: int = 0) -> Resource:
         """The resource itself, whether the reference was expanded or not. An empty reference gives an empty resource."""
@@ -104,7 +107,22 @@ class Reader:
         page = self.follow(reference, levels=levels)
         found: list[Resource] = []
         while page:
-            found += [self.follow(member, levels=levels - 1) for member in page.each("Members")]
+            found += self.each(page.each("Members"), levels=levels - 1)
             following = page.text("Members@odata.nextLink")
             page = self._fetch(following, "") if following else Resource(None)
+        return tuple(found)
+
+    def each(self, references: tuple[Resource, ...], *, levels: int = 0) -> tuple[Resource, ...]:
+        """These resources, without those that are absent or cannot be had."""
+        found: list[Resource] = []
+        for reference in references:
+            try:
+                # Some BMCs expand members by halves (see quirks.py, AMI): one without its Id is fetched on its own.
+                whole = reference.has("Id") or not reference.path
+                resource = reference if whole else self._fetch(reference.path, self._expansion.value(levels))
+            except (BmcResourceMissing, BmcTroubled):
+                self._skipped(reference.path)
+                continue
+            if resource.text("Status/State") != "Absent":
+                found.append(resource)
         return tuple(found)

@@ -89,6 +89,7 @@ class Wire:
         self.sleep = sleep
         self.requests_sent = 0
         self.close_connections = False
+        self.patience_s = timeouts.patience_s
         self._secrets: set[str] = set()
         self._adapter = TrustingAdapter(endpoint, certificates)
         host = endpoint.address.host
@@ -137,7 +138,14 @@ class Wire:
         return answer.body
 
     def send(
-        self, method: str, path: str, body: Mapping[str, Json] | None = None, *, args: Mapping[str, str] | None = None
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Json] | None = None,
+        *,
+        args: Mapping[str, str] | None = None,
+        headers: Mapping[str, str] | None = None,
+        tries: int | None = None,
     ) -> Answer:
         """Any answer except "not now" comes back as it is.
 
@@ -145,29 +153,36 @@ class Wire:
         A read is also sent again when the connection broke.
 
         Raises:
-            BmcUnreachable, BmcBusy: after the tries or the patience of one activity's step.
+            BmcUnreachable: after the tries. BmcBusy: after the patience of one step.
             BmcCertificateChanged, BmcCertificateUntrusted: before anything was sent.
         """
-        waited_s = 0.0
-        for left in reversed(range(self.timeouts.tries)):
+        failures, waited_s = 0, 0.0
+        while True:
             try:
-                answer = self._once(method, path, body, args)
+                answer = self._once(method, path, body, args, headers)
             except BmcUnreachable as error:
-                if not left or (error.sent and method != "GET"):
+                failures += 1
+                if failures >= (tries or self.timeouts.tries) or (error.sent and method != "GET"):
                     raise
                 pause_s = self.timeouts.pause_s
             else:
                 if not _not_now(answer):
                     return answer
                 pause_s = _retry_after(answer) or self.timeouts.pause_s * 2
-                if not left or waited_s + pause_s > self.timeouts.patience_s:
+                if waited_s + pause_s > self.patience_s:
                     raise self._busy(answer, f"{method} {path}", pause_s)
+                waited_s += pause_s
             self.sleep(pause_s)
-            waited_s += pause_s
-        raise AssertionError("unreachable")
 
-    def _once(self, method: str, path: str, body: Mapping[str, Json] | None, args: Mapping[str, str] | None) -> Answer:
-        headers = {"Accept": "application/json"}
+    def _once(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Json] | None,
+        args: Mapping[str, str] | None,
+        more: Mapping[str, str] | None,
+    ) -> Answer:
+        headers = {"Accept": "application/json", **(more or {})}
         if self.close_connections:
             headers["Connection"] = "close"
         self.requests_sent += 1
