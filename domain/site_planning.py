@@ -1,0 +1,104 @@
+"""What onboarding a site would change, from what can be seen of it without changing anything. Pure.
+
+Behind a factory password nothing can be read: such a server's parts are a deferred stage, bounded by what its class says.
+"""
+
+from collections.abc import Iterable, Mapping
+
+from domain.cabling import CableVerdict
+from domain.discovery import Discovery
+from domain.finding import Sighting
+from domain.onboarding import SiteBundle, SwitchReadings
+from domain.plan import Action, Change, Deferred, Flag, Plan, System
+from domain.reconcile import reconcile
+from domain.recording import records
+from domain.recording_facts import ServerFacts, SiteFacts
+from domain.records import Endpoint, ObservedRecord, Record
+from domain.server_class import ServerClass
+
+KIND = "site-onboarding"
+
+PER_SERVER = 40
+"""What a server may bring besides the parts that its class counts: module bays and types, its BMC's address."""
+
+
+def wanted_records(
+    bundle: SiteBundle,
+    switches: SwitchReadings,
+    servers: Iterable[ServerFacts],
+    cables: Iterable[CableVerdict] = (),
+    operation: str = "",
+) -> tuple[Record, ...]:
+    """Everything NetBox should hold about a site, from what is known of it now."""
+    facts = SiteFacts(
+        operation=operation,
+        servers=tuple(servers),
+        devices=switches.facts,
+        verified_cables=frozenset(verdict.key for verdict in cables if verdict.state == "verified"),
+    )
+    return records(bundle.site, bundle.classes, facts)
+
+
+def plan_site(
+    bundle: SiteBundle,
+    digest: str,
+    discovery: Discovery,
+    wanted: Iterable[Record],
+    observed: Iterable[ObservedRecord],
+    readable: Mapping[str, ServerFacts],
+    sightings: Iterable[Sighting],
+) -> Plan:
+    """The changes to NetBox and to BMCs that can be known now, the stages that cannot, and what will be flagged."""
+    planned = reconcile(wanted, observed)
+    changes = [*planned.changes]
+    deferred: list[Deferred] = []
+    for server in bundle.site.servers:
+        if discovery.server(server.name) is None or server.name in readable:
+            continue
+        changes.append(
+            Change(
+                system=System.BMC,
+                object=f"bmc/{server.name}/account",
+                action=Action.UPDATE,
+                before="the factory password",
+                after="a generated password of ours",
+                why="a device is only trusted with a credential that nobody else knows",
+            )
+        )
+        deferred.append(
+            Deferred(
+                stage="record the server",
+                object=f"{bundle.site.name}/{server.name}",
+                needs="its hardware, which its BMC shows only to a credential of ours",
+                may=tuple(f"create {endpoint}" for endpoint in _OF_SERVERS),
+                at_most=parts_of(bundle.classes[server.server_class]) + PER_SERVER,
+            )
+        )
+    flags = (*planned.flags, *(Flag(object=s.object, kind=s.kind, message=s.message) for s in sightings))
+    return Plan(
+        kind=KIND,
+        target=bundle.site.name,
+        declaration_digest=digest,
+        changes=tuple(changes),
+        deferred=tuple(deferred),
+        flags=flags,
+    )
+
+
+_OF_SERVERS = (
+    Endpoint.DEVICE,
+    Endpoint.MODULE_BAY,
+    Endpoint.MODULE_TYPE,
+    Endpoint.MODULE,
+    Endpoint.INTERFACE,
+    Endpoint.IP_ADDRESS,
+    Endpoint.CABLE,
+)
+
+
+def parts_of(server_class: ServerClass) -> int:
+    """How many parts with an identity of their own a server of this class has, at most: each is a bay and a module."""
+    adapters = sum(len(need.slots) for need in server_class.adapters)
+    drives = sum(need.count for need in server_class.drives)
+    parts = server_class.gpus.count + adapters + drives + server_class.processors.count
+    return 2 * parts + len(server_class.ports()) + 1
