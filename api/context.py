@@ -1,0 +1,167 @@
+"""What the API works with, put together once at start: the stores, Temporal, the inventory, the kinds of operation.
+
+The Protocols here are what the API needs of stores that no activity uses; `store` implements them.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Any, Protocol
+
+from temporalio.client import Client
+
+from api.settings import ApiSettings
+from api.threads import in_thread
+from domain.access import AuditEvent, Place, Role, Token
+from domain.artifact import ArtifactRef, ArtifactStore
+from domain.finding import FindingStore
+from domain.hold import HoldStore
+from domain.inventory import Inventory
+from domain.model import Json, Model
+from domain.operation import OperationStore
+from domain.order import Order
+from domain.paging import Page, PageRequest
+from domain.plan import Plan
+from domain.secret import SecretStore
+
+
+class Declaration(Model):
+    """One version of what somebody declared, as it was checked and stored."""
+
+    kind: str
+    name: str
+    version: int
+    digest: str
+    author: str
+    at: datetime
+    place: Place = Place()
+    deleted: bool = False
+    body: dict[str, Json]
+
+
+class Declarations(Protocol):
+    def head(self, kind: str, name: str) -> Declaration | None: ...
+
+    def version(self, kind: str, name: str, version: int) -> Declaration | None: ...
+
+    def versions(self, kind: str, name: str, page: PageRequest) -> Page[Declaration]: ...
+
+    def list(self, kind: str, reach: Place, page: PageRequest) -> Page[Declaration]: ...
+
+    def put(self, kind: str, name: str, body: dict[str, Json], place: Place, based_on: int, author: str) -> Declaration:
+        """Adds a version after `based_on` (0: there was none). Raises a Conflict of kind `version-stale` otherwise."""
+        ...
+
+    def delete(self, kind: str, name: str, based_on: int, author: str) -> Declaration: ...
+
+
+class StoredPlan(Model):
+    plan: Plan
+    hash: str
+    place: Place = Place()
+    author: str = ""
+    created_at: datetime
+    expires_at: datetime
+
+
+class Plans(Protocol):
+    def find(self, plan_hash: str) -> StoredPlan | None: ...
+
+    def list(self, reach: Place, page: PageRequest) -> Page[StoredPlan]: ...
+
+
+class Tokens(Protocol):
+    def find(self, digest: str) -> Token | None: ...
+
+    def get(self, token: str) -> Token | None: ...
+
+    def add(
+        self, digest: str, label: str, role: Role, place: Place, *, created_by: str, expires_at: datetime | None
+    ) -> Token: ...
+
+    def revoke(self, token: str) -> Token: ...
+
+    def list(self, reach: Place, page: PageRequest) -> Page[Token]: ...
+
+
+class QueuePolls(Protocol):
+    def record(self, queue: str, identity: str, at: datetime) -> None: ...
+
+    def last(self, queue: str) -> datetime | None: ...
+
+    def known(self) -> tuple[str, ...]: ...
+
+
+class EvidenceEntry(Model):
+    """One entry of the ledger; `signed` is the whole entry as it is exported and verified."""
+
+    id: str
+    site: str
+    kind: str
+    subjects: tuple[str, ...] = ()
+    operation: str = ""
+    at: datetime
+    signed: dict[str, Json]
+
+
+class Evidence(Protocol):
+    def get(self, entry: str) -> EvidenceEntry | None: ...
+
+    def list(self, site: str, page: PageRequest) -> Page[EvidenceEntry]: ...
+
+    def export(self, site: str) -> tuple[str, ...]:
+        """The site's chain as JSON lines."""
+        ...
+
+    def public_key(self) -> str: ...
+
+
+class Artifacts(ArtifactStore, Protocol):
+    def find(self, sha256: str) -> ArtifactRef | None: ...
+
+
+class Kind(Protocol):
+    """One capability as the catalogue lists it (`workflows/catalogue.py`)."""
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def title(self) -> str: ...
+
+    @property
+    def workflow(self) -> Callable[..., Any]: ...
+
+    def lock(self, order: Order) -> str:
+        """The workflow id that is the lock; empty for what takes none."""
+        ...
+
+
+@dataclass(frozen=True)
+class Services:
+    settings: ApiSettings
+    temporal: Client
+    kinds: Mapping[str, Kind]
+    operations: OperationStore
+    declarations: Declarations
+    plans: Plans
+    findings: FindingStore
+    holds: HoldStore
+    tokens: Tokens
+    secrets: SecretStore
+    artifacts: Artifacts
+    evidence: Evidence
+    polls: QueuePolls
+    inventory: Inventory | None
+    """None: no NetBox is configured, and `readyz` says so."""
+    audit: Callable[[AuditEvent], None]
+    pending_migrations: Callable[[], tuple[str, ...]]
+    deliver_webhooks: Callable[[], int]
+    """Sends what waits in the outbox; returns how many were taken by their receivers."""
+
+    async def record(self, event: AuditEvent) -> None:
+        await in_thread(self.audit, event)
+
+
+def now() -> datetime:
+    return datetime.now(UTC)

@@ -1,0 +1,153 @@
+"""Every answer that is not what was asked for: RFC 9457 problems with a stable `type`, readable by people and scripts alike."""
+
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from pydantic import BaseModel, Field, ValidationError
+from starlette.exceptions import HTTPException
+
+from domain.checking import Problem, path_of, problems_of
+from domain.errors import Conflict, EdgewrightError, NotYet, Rejected, Throttled, Transient
+
+MEDIA_TYPE = "application/problem+json"
+TYPE_PREFIX = "urn:edgewright:problem:"
+
+
+class ProblemBody(BaseModel):
+    """RFC 9457. `type` ends in a stable word for scripts; `do` says what to do next; `errors` lists every wrong field."""
+
+    type: str = Field(examples=[f"{TYPE_PREFIX}lock-taken"])
+    title: str
+    status: int
+    detail: str = ""
+    do: str = ""
+    instance: str = ""
+    errors: tuple[Problem, ...] = ()
+    context: dict[str, Any] = {}
+    """What else a script may need, such as the operation that holds a lock."""
+
+
+class Refusal(Exception):
+    """Answers a request with a problem; for what only HTTP knows. What the domain refuses is raised as its own errors."""
+
+    def __init__(
+        self,
+        status: HTTPStatus,
+        kind: str,
+        detail: str,
+        *,
+        do: str = "",
+        errors: Sequence[Problem] = (),
+        context: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+    ) -> None:
+        self.status, self.kind, self.detail, self.do = status, kind, detail, do
+        self.errors, self.context, self.headers = tuple(errors), dict(context or {}), dict(headers or {})
+        super().__init__(detail)
+
+
+def not_found(kind: str, detail: str, do: str = "") -> Refusal:
+    """Also for what the principal's scope does not cover: it must not learn that it exists."""
+    return Refusal(HTTPStatus.NOT_FOUND, kind, detail, do=do)
+
+
+def invalid(errors: Sequence[Problem], detail: str = "") -> Refusal:
+    count = len(errors)
+    text = detail or f"The request has {count} problem{'s' if count != 1 else ''}: nothing was changed."
+    return Refusal(HTTPStatus.UNPROCESSABLE_ENTITY, "invalid", text, errors=errors)
+
+
+# What the domain's own words mean over HTTP; every other error goes by which of the five kinds it is.
+_STATUS_BY_KIND: Mapping[str, HTTPStatus] = {
+    "version-stale": HTTPStatus.PRECONDITION_FAILED,
+    "declaration-changed": HTTPStatus.PRECONDITION_FAILED,
+    "artifact-missing": HTTPStatus.NOT_FOUND,
+    "secret-missing": HTTPStatus.NOT_FOUND,
+    "declaration-missing": HTTPStatus.NOT_FOUND,
+}
+
+
+def status_of(error: EdgewrightError) -> HTTPStatus:
+    if error.kind in _STATUS_BY_KIND:
+        return _STATUS_BY_KIND[error.kind]
+    if error.kind.endswith("-unknown"):
+        return HTTPStatus.NOT_FOUND
+    by_class = (
+        (Rejected, HTTPStatus.UNPROCESSABLE_ENTITY),
+        (Conflict, HTTPStatus.CONFLICT),
+        (Throttled, HTTPStatus.TOO_MANY_REQUESTS),
+        (Transient, HTTPStatus.SERVICE_UNAVAILABLE),
+        (NotYet, HTTPStatus.CONFLICT),
+    )
+    return next((status for kind, status in by_class if isinstance(error, kind)), HTTPStatus.INTERNAL_SERVER_ERROR)
+
+
+def problem_of(error: Exception) -> Refusal:
+    """The problem that an error becomes. What nobody expected says nothing of itself: its text stays in the log."""
+    if isinstance(error, Refusal):
+        return error
+    if isinstance(error, EdgewrightError):
+        headers = {"Retry-After": str(int(error.retry_after_s + 1))} if error.retry_after_s else {}
+        return Refusal(status_of(error), error.kind, error.message, do=error.do, headers=headers)
+    if isinstance(error, RequestValidationError):
+        return invalid([_request_problem(detail) for detail in error.errors()])
+    if isinstance(error, ValidationError):
+        return invalid(problems_of(error))
+    if isinstance(error, HTTPException):
+        status = HTTPStatus(error.status_code)
+        kind = {404: "route-unknown", 405: "method-not-allowed", 413: "too-large"}.get(status, f"http-{int(status)}")
+        return Refusal(status, kind, status.description or str(error.detail), headers=error.headers)
+    return Refusal(
+        HTTPStatus.INTERNAL_SERVER_ERROR,
+        "internal",
+        "Something went wrong inside Edgewright; the request may have had an effect.",
+        do="Read the log of `edgewright serve`, then send the request again with the same Idempotency-Key.",
+    )
+
+
+def _request_problem(detail: Mapping[str, Any]) -> Problem:
+    where, *loc = detail["loc"]
+    front = "" if where == "body" else f"{where}."
+    words = {"missing": "is required", "extra_forbidden": "is no field of ours: check the spelling"}
+    message = words.get(detail["type"], str(detail["msg"]).removeprefix("Value error, "))
+    if detail["type"] == "json_invalid":
+        return Problem(path="", message=f"the body is no JSON: {detail.get('ctx', {}).get('error', message)}")
+    return Problem(path=front + path_of(loc), message=message)
+
+
+def response_of(refusal: Refusal, instance: str) -> JSONResponse:
+    body = ProblemBody(
+        type=TYPE_PREFIX + refusal.kind,
+        title=refusal.kind.replace("-", " ").capitalize(),
+        status=refusal.status,
+        detail=refusal.detail,
+        do=refusal.do,
+        instance=instance,
+        errors=refusal.errors,
+        context=refusal.context,
+    )
+    content = body.model_dump(mode="json", exclude_defaults=True)
+    return JSONResponse(content, refusal.status, headers=refusal.headers, media_type=MEDIA_TYPE)
+
+
+async def answer_with_problem(request: Request, error: Exception) -> JSONResponse:
+    return response_of(problem_of(error), request.url.path)
+
+
+def install(app: FastAPI) -> None:
+    """Makes every error of the app a problem, the router's own 404 and 405 and what nobody expected included."""
+    for kind in (Refusal, EdgewrightError, RequestValidationError, ValidationError, HTTPException, Exception):
+        app.add_exception_handler(kind, answer_with_problem)
+
+
+RESPONSES: dict[int | str, dict[str, Any]] = {
+    "default": {
+        "description": "A problem (RFC 9457).",
+        "content": {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/ProblemBody"}}},
+    }
+}
+"""For the OpenAPI document: what any operation may answer instead."""

@@ -1,0 +1,114 @@
+"""Who is asking, and may they? Authentication, the two checks every service makes, and the tokens themselves."""
+
+import secrets
+from datetime import timedelta
+from http import HTTPStatus
+
+from pydantic import Field
+
+from api.context import Services, now
+from api.problems import Refusal, invalid, not_found
+from api.threads import in_thread
+from domain.access import AuditEvent, Place, Principal, Role, Token, token_digest
+from domain.checking import Problem
+from domain.model import Declared, Model
+from domain.paging import Page, PageRequest
+
+TOKEN_BYTES = 32
+TOKEN_PREFIX = "ew_"  # noqa: S105
+
+
+class TokenRequest(Declared):
+    label: str = Field(min_length=1, max_length=100, pattern=r"^[\w .@:+-]+$")
+    role: Role = Role.VIEWER
+    place: Place = Place()
+    expires_in_days: int | None = Field(default=None, ge=1, le=3650)
+
+
+class NewToken(Model):
+    """`secret` is shown in the first answer only; a repeated request gets the token without it."""
+
+    token: Token
+    secret: str = ""
+
+
+async def principal_of(services: Services, secret: str) -> Principal:
+    """Who holds this token. Raises a 401 that does not say whether the token ever was one."""
+    token = await in_thread(services.tokens.find, token_digest(secret)) if secret else None
+    if token is None or not token.valid_at(now()):
+        what = "The token is unknown, expired or revoked." if secret else "The request carries no token."
+        raise Refusal(
+            HTTPStatus.UNAUTHORIZED,
+            "unauthenticated",
+            what,
+            do="Send `Authorization: Bearer TOKEN`; an admin makes one: edgewright token create.",
+            headers={"WWW-Authenticate": 'Bearer realm="edgewright"'},
+        )
+    return token.principal
+
+
+def need_role(principal: Principal, role: Role) -> None:
+    if not principal.role.includes(role):
+        raise _forbidden("role-insufficient", f"This needs the role {role}; {principal.name} is {principal.role}.")
+
+
+def allow(principal: Principal, role: Role, place: Place) -> None:
+    """For acting on a place. Raises 403."""
+    need_role(principal, role)
+    if not principal.place.covers(place):
+        raise _forbidden("scope-insufficient", f"{principal.name} acts on {principal.place}, and this is {place}.")
+
+
+def see[T](principal: Principal, thing: T, place: Place, kind: str, detail: str) -> T:
+    """For a thing that was asked for by name: out of reach is answered as if it did not exist."""
+    if not principal.place.covers(place):
+        raise not_found(kind, detail)
+    return thing
+
+
+async def create_token(services: Services, principal: Principal, request: TokenRequest) -> NewToken:
+    """A token never reaches further than the one that makes it."""
+    allow(principal, Role.ADMIN, request.place)
+    if request.place.rack or request.place.server:
+        raise invalid([Problem(path="place", message="a token's scope is the fleet, a region or a site")])
+    secret = TOKEN_PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
+    expires_at = now() + timedelta(days=request.expires_in_days) if request.expires_in_days else None
+    token = await in_thread(
+        services.tokens.add,
+        token_digest(secret),
+        request.label,
+        request.role,
+        request.place,
+        created_by=principal.name,
+        expires_at=expires_at,
+    )
+    await _audit(services, principal, "token.create", token)
+    return NewToken(token=token, secret=secret)
+
+
+async def tokens(services: Services, principal: Principal, request: PageRequest) -> Page[Token]:
+    return await in_thread(services.tokens.list, principal.place, request)
+
+
+async def token(services: Services, principal: Principal, identity: str) -> Token:
+    found = await in_thread(services.tokens.get, identity)
+    if found is None:
+        raise not_found("token-unknown", f"No token is called {identity}.")
+    return see(principal, found, found.place, "token-unknown", f"No token is called {identity}.")
+
+
+async def revoke_token(services: Services, principal: Principal, identity: str) -> Token:
+    """Revoking a revoked token changes nothing."""
+    await token(services, principal, identity)
+    revoked = await in_thread(services.tokens.revoke, identity)
+    await _audit(services, principal, "token.revoke", revoked)
+    return revoked
+
+
+async def _audit(services: Services, principal: Principal, action: str, about: Token) -> None:
+    event = AuditEvent(at=now(), who=principal.name, action=action, object=f"token/{about.id}", place=about.place)
+    await services.record(event)
+
+
+def _forbidden(kind: str, detail: str) -> Refusal:
+    return Refusal(HTTPStatus.FORBIDDEN, kind, detail, do="Ask an admin, or use another token.")

@@ -1,0 +1,258 @@
+"""Declarations of sites and server classes: checked whole before they are stored, every version kept."""
+
+from datetime import datetime
+from http import HTTPStatus
+from typing import Any
+
+from pydantic import TypeAdapter
+
+from api.context import Declaration, Services, now
+from api.problems import Refusal, invalid, not_found
+from api.services.access import allow, see
+from api.threads import in_thread
+from domain.access import AuditEvent, Place, Principal, Role
+from domain.canonical import digest
+from domain.checking import Problem
+from domain.declaration_checks import class_problems
+from domain.model import Json, Model
+from domain.paging import Page, PageRequest
+from domain.server_class import ServerClass
+from domain.site import SiteDeclaration
+
+SITE, SERVER_CLASS = "Site", "ServerClass"
+_JSON: TypeAdapter[dict[str, Json]] = TypeAdapter(dict[str, Json])
+
+
+class DeclarationView[T](Model):
+    """One version. `unchanged`: what was sent is what was there, so no version was added."""
+
+    name: str
+    version: int
+    digest: str
+    author: str
+    at: datetime
+    deleted: bool = False
+    unchanged: bool = False
+    declaration: T
+
+
+class SiteHead(Model):
+    """A site's newest declaration, read."""
+
+    kind: str
+    name: str
+    version: int
+    digest: str
+    site: SiteDeclaration
+
+
+def place_of(site: SiteDeclaration) -> Place:
+    return Place(region=site.region.name, site=site.name)
+
+
+def _body(declared: SiteDeclaration | ServerClass) -> dict[str, Json]:
+    return _JSON.validate_python(declared.model_dump(mode="json", by_alias=True))
+
+
+def site_view(found: Declaration, unchanged: bool = False) -> DeclarationView[SiteDeclaration]:
+    return DeclarationView[SiteDeclaration](
+        **_facts(found), unchanged=unchanged, declaration=SiteDeclaration.model_validate(found.body)
+    )
+
+
+def class_view(found: Declaration, unchanged: bool = False) -> DeclarationView[ServerClass]:
+    return DeclarationView[ServerClass](
+        **_facts(found), unchanged=unchanged, declaration=ServerClass.model_validate(found.body)
+    )
+
+
+def _facts(found: Declaration) -> dict[str, Any]:
+    return {
+        "name": found.name, "version": found.version, "digest": found.digest, "author": found.author,
+        "at": found.at, "deleted": found.deleted,
+    }  # fmt: skip
+
+
+async def site_of(services: Services, principal: Principal, name: str) -> SiteHead:
+    """The newest declaration of a site that is not deleted and lies within reach."""
+    found = await _visible(services, principal, SITE, name)
+    return SiteHead(
+        kind=SITE,
+        name=name,
+        version=found.version,
+        digest=found.digest,
+        site=SiteDeclaration.model_validate(found.body),
+    )
+
+
+async def get(
+    services: Services, principal: Principal, kind: str, name: str, version: int | None = None
+) -> Declaration:
+    return await _visible(services, principal, kind, name, version)
+
+
+async def page(services: Services, principal: Principal, kind: str, request: PageRequest) -> Page[Declaration]:
+    """Server classes belong to the fleet and everybody may read them; sites are filtered in the query."""
+    reach = principal.place if kind == SITE else Place()
+    return await in_thread(services.declarations.list, kind, reach, request)
+
+
+async def versions(
+    services: Services, principal: Principal, kind: str, name: str, request: PageRequest
+) -> Page[Declaration]:
+    await _visible(services, principal, kind, name, deleted_too=True)
+    return await in_thread(services.declarations.versions, kind, name, request)
+
+
+async def put_site(
+    services: Services, principal: Principal, site: SiteDeclaration, expected: int | None
+) -> tuple[Declaration, bool]:
+    """Stores a new version, or finds that nothing changed. Returns it and whether it was unchanged.
+
+    `expected` is the version the writer has seen: None for a new site. Refuses, before anything is stored, what does not
+    agree with the server classes it names.
+    """
+    place = place_of(site)
+    allow(principal, Role.OPERATOR, place)
+    current = await in_thread(services.declarations.head, SITE, site.name)
+    if current is not None:
+        allow(principal, Role.OPERATOR, current.place)
+        _same_region(current, site)
+    classes: dict[str, ServerClass] = {}
+    for name in site.class_names():
+        found = await in_thread(services.declarations.head, SERVER_CLASS, name)
+        if found is not None and not found.deleted:
+            classes[name] = ServerClass.model_validate(found.body)
+    if problems := class_problems(site, classes):
+        raise invalid(problems)
+    return await _put(services, principal, SITE, site.name, _body(site), place, expected, current)
+
+
+async def put_class(
+    services: Services, principal: Principal, declared: ServerClass, expected: int | None
+) -> tuple[Declaration, bool]:
+    """Server classes are the fleet's; a new version takes effect for a site with its next plan."""
+    allow(principal, Role.OPERATOR, Place())
+    current = await in_thread(services.declarations.head, SERVER_CLASS, declared.name)
+    return await _put(services, principal, SERVER_CLASS, declared.name, _body(declared), Place(), expected, current)
+
+
+async def delete(services: Services, principal: Principal, kind: str, name: str, expected: int | None) -> Declaration:
+    """Marks it as deleted; its versions stay, and what was built from it is not touched."""
+    current = await _visible(services, principal, kind, name)
+    allow(principal, Role.ADMIN, current.place)
+    _check_version(current, expected)
+    if kind == SERVER_CLASS and (users := await _sites_using(services, name)):
+        raise Refusal(
+            HTTPStatus.CONFLICT,
+            "class-in-use",
+            f"Server class {name} is used by {', '.join(users)}.",
+            do="Declare their servers with another class first.",
+        )
+    deleted = await in_thread(services.declarations.delete, kind, name, current.version, principal.name)
+    await _audit(services, principal, "delete", deleted)
+    return deleted
+
+
+async def _put(
+    services: Services,
+    principal: Principal,
+    kind: str,
+    name: str,
+    body: dict[str, Json],
+    place: Place,
+    expected: int | None,
+    current: Declaration | None,
+) -> tuple[Declaration, bool]:
+    if current is not None and not current.deleted and current.digest == digest(body):
+        # Sending again what is there is no update, whatever version the sender had seen.
+        return current, True
+    if current is None or current.deleted:
+        if expected is not None:
+            raise _stale(name, "does not exist", expected)
+    else:
+        _check_version(current, expected)
+    based_on = current.version if current is not None else 0
+    stored = await in_thread(services.declarations.put, kind, name, body, place, based_on, principal.name)
+    await _audit(services, principal, "put", stored)
+    return stored, False
+
+
+def _check_version(current: Declaration, expected: int | None) -> None:
+    if expected is None:
+        raise Refusal(
+            HTTPStatus.PRECONDITION_REQUIRED,
+            "if-match-required",
+            f"{current.name} exists (version {current.version}): say which version you change.",
+            do="Read it, then send its ETag as If-Match.",
+            headers={"ETag": etag(current.version)},
+        )
+    if expected != current.version:
+        raise _stale(current.name, f"is at version {current.version}", expected)
+
+
+def _stale(name: str, stands: str, expected: int) -> Refusal:
+    return Refusal(
+        HTTPStatus.PRECONDITION_FAILED,
+        "version-stale",
+        f"{name} {stands}, and the change is based on version {expected}.",
+        do="Read it again, look at what changed, and send the change once more.",
+    )
+
+
+def etag(version: int) -> str:
+    return f'"{version}"'
+
+
+def _same_region(current: Declaration, site: SiteDeclaration) -> None:
+    if not current.deleted and current.place.region != site.region.name:
+        message = f"the site is in region {current.place.region}: a site does not move to another region"
+        raise invalid([Problem(path="region.name", message=message)])
+
+
+async def _visible(
+    services: Services,
+    principal: Principal,
+    kind: str,
+    name: str,
+    version: int | None = None,
+    *,
+    deleted_too: bool = False,
+) -> Declaration:
+    word = "site" if kind == SITE else "server class"
+    absent = not_found(
+        f"{word.replace(' ', '-')}-unknown", f"No {word} is called {name}.", "List them: edgewright get sites"
+    )
+    if version is None:
+        found = await in_thread(services.declarations.head, kind, name)
+    else:
+        found = await in_thread(services.declarations.version, kind, name, version)
+        deleted_too = True
+    if found is None or (found.deleted and not deleted_too):
+        raise absent
+    if kind == SITE:
+        see(principal, found, found.place, absent.kind, absent.detail)
+    return found
+
+
+async def _sites_using(services: Services, server_class: str) -> tuple[str, ...]:
+    users, cursor = list[str](), ""
+    while True:
+        page = await in_thread(services.declarations.list, SITE, Place(), PageRequest(cursor=cursor, limit=200))
+        users += [x.name for x in page.items if server_class in SiteDeclaration.model_validate(x.body).class_names()]
+        if not page.next:
+            return tuple(users)
+        cursor = page.next
+
+
+async def _audit(services: Services, principal: Principal, action: str, about: Declaration) -> None:
+    await services.record(
+        AuditEvent(
+            at=now(),
+            who=principal.name,
+            action=f"{about.kind.lower()}.{action}",
+            object=about.name,
+            place=about.place,
+            detail={"version": about.version, "digest": about.digest},
+        )
+    )

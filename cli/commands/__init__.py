@@ -1,0 +1,1 @@
+"""The commands of `edgewright`, one file per group; each adds itself to the application."""

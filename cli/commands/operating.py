@@ -1,0 +1,85 @@
+"""What a person on night shift does with an operation: watch it, ask why it waits, answer it, stop it."""
+
+from collections.abc import Callable
+from typing import Annotated
+
+import typer
+
+from cli.client import connect
+from cli.commands.options import OperationArgument, WaitOption, WhyOption
+from cli.output import Output, OutputOption, console, say, show_data
+from cli.watching import OPEN, watch
+
+StepOption = Annotated[str, typer.Option("--step", help="Which step is meant, where several wait.")]
+
+
+def watch_operation(operation: OperationArgument) -> None:
+    """Shows an operation live until it ends; the exit code says how. Stopping to watch stops nothing else."""
+    if code := watch(connect(), operation, until_blocked=False):
+        raise typer.Exit(code)
+
+
+def why(operation: OperationArgument, output: OutputOption = Output.TABLE) -> None:
+    """Says why an operation waits, since when, the last error, the next try, and what is safe to do."""
+    answer = connect().get(f"/v1/operations/{operation}/why")
+    if output is not Output.TABLE:
+        show_data(answer, output)
+        return
+    for sentence in answer["sentences"]:
+        console().print(sentence, markup=False)
+    if answer.get("choices"):
+        say("Safe now: " + "; ".join(_command(operation, choice) for choice in answer["choices"]))
+
+
+def _command(operation: str, choice: str) -> str:
+    if choice == "release":
+        return "edgewright release HOLD"
+    return f'edgewright {choice} {operation} --why "…"'
+
+
+def _answering(choice: str, help_text: str) -> Callable[..., None]:
+    def answer(operation: OperationArgument, why: WhyOption, step: StepOption = "", wait: WaitOption = False) -> None:
+        api = connect()
+        taken = api.post(f"/v1/operations/{operation}/{choice}", {"why": why, "step": step})
+        follow = taken["operation"]
+        if follow != operation:
+            say(f"{operation} has ended; what it left undone is retried as {follow}.")
+        else:
+            say(f"{operation}: {choice} taken at {taken['step'] or 'its waiting step'}.")
+        if wait:
+            if code := watch(api, follow, until_blocked=True):
+                raise typer.Exit(code)
+        else:
+            say(f"Follow it: edgewright watch {follow}")
+
+    answer.__doc__ = help_text
+    return answer
+
+
+approve = _answering("approve", "Lets an operation that waits at a gate go on.")
+retry = _answering("retry", "Tries the blocked step again; of an ended operation, what it left undone, as a new one.")
+skip = _answering("skip", "Leaves the blocked step out and goes on without it.")
+abandon = _answering("abandon", "Gives the operation up; it ends clean.")
+
+
+def cancel(operation: OperationArgument, why: WhyOption, wait: WaitOption = False) -> None:
+    """Asks an operation to stop. It cleans up first and then ends as cancelled."""
+    api = connect()
+    api.post(f"/v1/operations/{operation}/cancel", {"why": why})
+    say(f"{operation} is asked to stop.")
+    if wait and (code := watch(api, operation, until_blocked=False)):
+        raise typer.Exit(code)
+
+
+def terminate(
+    operation: OperationArgument,
+    why: WhyOption,
+    yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
+) -> None:
+    """Ends an operation at once, WITHOUT clean-up (admins). Cancel is almost always right instead."""
+    if not yes:
+        typer.confirm(f"Terminate {operation} without any clean-up?", abort=True, err=True)
+    resource = connect().post(f"/v1/operations/{operation}/terminate", {"why": why})
+    say(
+        f"{operation} is {resource['state']}." if resource["state"] not in OPEN else f"{operation} is being terminated."
+    )
