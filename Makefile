@@ -3,7 +3,7 @@ SHELL := /bin/bash
 VENV := .venv/bin
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
-.PHONY: help setup browser demo test check proof bench up down clean lock wheel test-containers test-debian13
+.PHONY: help setup browser test check proof up down clean lock wheel test-debian13
 
 help:  ## Shows this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -14,13 +14,11 @@ setup:
 browser: setup
 	@scripts/browser
 
-demo: setup  ## Starts everything, onboards a virtual rack with two faults, mends them, retries; leaves it running
-	@$(VENV)/edgewright demo
-
 up: setup  ## Starts the control plane alone
 	@$(VENV)/edgewright up
 
-down: setup  ## Stops everything that demo or up started
+down: setup  ## Stops everything that demo, up or lab up started
+	@$(VENV)/edgewright lab down
 	@$(VENV)/edgewright down
 
 test: setup browser  ## Runs the tests (a rotating sample of each matrix)
@@ -38,12 +36,6 @@ proof: setup browser  ## Every cell of every matrix, the other systems, and the 
 
 test-debian13: setup  ## The same as an ordinary user on Debian 13 with its own Python
 	@$(VENV)/pytest -m debian13
-
-test-containers: setup  ## Contract tests against the compose stack (needs an engine and a registry)
-	@$(VENV)/pytest -m containers
-
-bench: setup  ## Measures and writes docs/benchmarks.md
-	@$(VENV)/python -m benchmarks
 
 wheel: setup
 	@$(VENV)/python -m build --wheel --outdir dist . >/dev/null
