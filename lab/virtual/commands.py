@@ -82,7 +82,10 @@ def status(site: SiteName = "", as_json: AsJson = False) -> None:
     if as_json:
         typer.echo(json.dumps(devices, indent=2))
         return
-    table = Table("device", "model", "address", "power", "W", "requests", "faults", box=None)
+    table = Table("device", "model", box=None)
+    for column in ("address", "power", "W", "requests"):
+        table.add_column(column, no_wrap=True)
+    table.add_column("faults")
     for device in devices:
         power = device.get("power", "On") if device["listening"] else f"{device.get('power', '')} (not listening)"
         table.add_row(
