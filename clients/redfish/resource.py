@@ -105,12 +105,20 @@ class Reader:
     def members(self, reference: Resource, *, levels: int = 1) -> tuple[Resource, ...]:
         """All members of a collection, each in full, over all its pages. `levels` counts from the collection."""
         page = self.follow(reference, levels=levels)
+        listed = page.each("Members")
+        if not reference.is_reference and len(listed) > 1 and all(member.is_reference for member in listed):
+            # The collection came with an earlier answer, its members did not: one request again instead of one for each.
+            page = self._again(page, levels)
         found: list[Resource] = []
         while page:
             found += self.each(page.each("Members"), levels=levels - 1)
             following = page.text("Members@odata.nextLink")
             page = self._fetch(following, "") if following else Resource(None)
         return tuple(found)
+
+    def _again(self, collection: Resource, levels: int) -> Resource:
+        expand = self._expansion.value(levels)
+        return self._fetch(collection.path, expand) if expand and collection.path else collection
 
     def each(self, references: tuple[Resource, ...], *, levels: int = 0) -> tuple[Resource, ...]:
         """These resources, without those that are absent or cannot be had."""

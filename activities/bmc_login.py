@@ -1,0 +1,121 @@
+"""Logging in to BMCs without ever locking one: every try is counted in the secret store, for reading and for taking over alike."""
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from datetime import datetime
+from random import SystemRandom
+
+from domain.bmc import (
+    Bmc,
+    BmcBusy,
+    BmcCertificateChanged,
+    BmcCertificateUntrusted,
+    BmcConnection,
+    BmcFactory,
+    BmcTarget,
+    BmcUnreachable,
+    Certificates,
+    LoginBudgetSpent,
+)
+from domain.credentials import Wait, new_password, reading_step
+from domain.secret import CredentialSlot, Login, SecretMissing, SecretRef, SecretStore
+
+LOCKOUT_WINDOW_S = 900.0
+"""How long a failed login is taken to count where nothing is known: longer than the lock-out times vendors ship."""
+
+
+def pin_ref(site: str, device: str) -> SecretRef:
+    """Where the certificate that was seen first is remembered: with the device's secrets, which its site's worker has."""
+    return SecretRef(path=f"site/{site}/pins/{device}")
+
+
+class BmcLogins:
+    """Opens BMCs. Used by every activity that needs a login, so that all of them share one budget per device."""
+
+    def __init__(
+        self,
+        bmcs: BmcFactory,
+        secrets: SecretStore,
+        clock: Callable[[], datetime],
+        *,
+        lockout_window_s: float = LOCKOUT_WINDOW_S,
+        secret_marker: str = "",
+        choose: Callable[[str], str] | None = None,
+    ) -> None:
+        """`secret_marker` stands in front of generated passwords, so that tests find leaks; `choose` picks their characters."""
+        self._bmcs, self.secrets, self.clock = bmcs, secrets, clock
+        self._default_window_s = lockout_window_s
+        self._marker = secret_marker
+        self._choose = choose or SystemRandom().choice
+
+    @contextmanager
+    def open_session(self, target: BmcTarget) -> Generator[Bmc]:
+        """A login for reading or switching power, with our current credential, or the factory's before the take-over.
+
+        Raises:
+            LoginBudgetSpent: a try of this lock-out window is not known to have succeeded.
+            BmcLoginRefused: somebody else changed the password, or a take-over was cut off: take over first.
+        """
+        state = self.secrets.credential_state(target.site, target.device)
+        slot = CredentialSlot.CURRENT if state.has_current else CredentialSlot.FACTORY
+        step = reading_step(state, slot, window_s=self.window_s(target), now=self.clock())
+        if isinstance(step, Wait):
+            raise self.budget_spent(target, step)
+        with self.connect(target) as connection, self.log_in(connection, target, slot) as bmc:
+            yield bmc
+
+    def connect(self, target: BmcTarget) -> BmcConnection:
+        return self._bmcs.connect(target.endpoint, self._certificates(target))
+
+    def _certificates(self, target: BmcTarget) -> Certificates:
+        """Resolves how this device is trusted; a certificate accepted at first use is remembered before any login."""
+        trust = target.trust
+        if trust.ca is not None:
+            return Certificates(ca_pem=self.secrets.get(trust.ca).password.get_secret_value())
+        if trust.pin is not None or not trust.first_use:
+            return Certificates(sha256=trust.pin)
+        ref = pin_ref(target.site, target.device)
+        try:
+            return Certificates(sha256=self.secrets.get(ref).password.get_secret_value())
+        except SecretMissing:
+            shown = self._bmcs.identify(target.endpoint).certificate_sha256
+            self.secrets.put(ref, Login.model_validate({"username": "sha256", "password": shown}))
+            return Certificates(sha256=shown)
+
+    def log_in(self, connection: BmcConnection, target: BmcTarget, slot: CredentialSlot) -> Bmc:
+        """One counted try. What is known not to have reached the account check is uncounted again."""
+        login = self.credential(target, slot)
+        site, device, now = target.site, target.device, self.clock()
+        if not self.secrets.record_try(site, device, slot, now, self.window_s(target)):
+            # Somebody else was quicker since we looked; a moment later their try is accounted for.
+            raise self.budget_spent(target, Wait(slot=slot, retry_after_s=5.0))
+        try:
+            bmc = connection.log_in(login)
+        except (BmcBusy, BmcCertificateChanged, BmcCertificateUntrusted):
+            self.secrets.clear_try(site, device, slot)
+            raise
+        except BmcUnreachable as error:
+            if not error.sent:
+                self.secrets.clear_try(site, device, slot)
+            raise
+        self.secrets.clear_try(site, device, slot)
+        return bmc
+
+    def new_password(self, length: int) -> str:
+        return new_password(length, self._choose, self._marker)
+
+    def credential(self, target: BmcTarget, slot: CredentialSlot) -> Login:
+        if slot is CredentialSlot.FACTORY:
+            return self.secrets.get(target.factory)
+        return self.secrets.credential(target.site, target.device, slot)
+
+    def window_s(self, target: BmcTarget) -> float:
+        return target.lockout_window_s or self._default_window_s
+
+    def budget_spent(self, target: BmcTarget, wait: Wait) -> LoginBudgetSpent:
+        return LoginBudgetSpent(
+            f"{target.endpoint}: its {wait.slot.value} login was tried and is not known to have worked. "
+            f"Another try may lock the BMC, so the next is in {wait.retry_after_s:.0f} s.",
+            do="Nothing to do: it is tried again by itself.",
+            retry_after_s=wait.retry_after_s,
+        )
