@@ -155,11 +155,13 @@ class Transport:
         params: Mapping[str, str] | None = None,
         body: Mapping[str, Json] | None = None,
     ) -> Json:
-        """One request, one try; an empty answer reads as `{}`. Only a 401 is tried again, once, with the `alternate` login."""
+        """One request, one try; an empty answer reads as `{}`. Only a 401 is tried again, with the `alternate` login and then
+        with the first once more: the switch may change its mind between two tries."""
         response = self._request(method, path, params, body)
-        if response.status_code == 401 and self.alternate is not None:
-            self.login, self.alternate = self.alternate, self.login
-            response = self._request(method, path, params, body)
+        for _ in range(2):
+            if response.status_code == 401 and self.alternate is not None:
+                self.login, self.alternate = self.alternate, self.login
+                response = self._request(method, path, params, body)
         if response.is_success:
             return self._document(response)
         logins = (self.login, self.alternate) if self.alternate is not None else (self.login,)

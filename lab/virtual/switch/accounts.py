@@ -5,6 +5,7 @@ import secrets
 from typing import Any
 
 from domain.unix_password import matches, sha512_crypt
+from lab.virtual.switch.releases import switched_off
 from lab.virtual.switch.trees import Tree, below, merged
 
 FACTORY_USER = "cumulus"
@@ -80,7 +81,7 @@ class Accounts:
     def role(self, tree: Tree, user: str, password: str) -> str | None:
         """The role of the user, or None: unknown user, wrong password, disabled."""
         entry = _users(tree).get(user)
-        if not isinstance(entry, dict) or entry.get("state") == "disabled":
+        if not isinstance(entry, dict) or switched_off(entry):
             return None
         stored = str(entry.get("hashed-password", ""))
         proof = hmac.digest(self._key, f"{stored}\0{password}".encode(), "sha256")

@@ -87,6 +87,8 @@ class SwitchEndpoint:
         except Refusal as refusal:
             status, answer = refusal.status, _problem(refusal.status, refusal.detail)
         device = self.device
+        if not device.reachable:
+            return self._unheard(request)  # it went away while it answered
         device.world.log.request(device.name, request.method, raw, status, user, body)
         if device.faults.any:
             if device.faults.wire("drop", request.method, raw, when="after"):
@@ -240,7 +242,9 @@ class SwitchEndpoint:
             if runs or rev == "operational":
                 return self._operational(ask.path)
             tree = self._tree(rev or "applied")
-            return below(masked(filled(tree) if ask.one("filled", "true") != "false" else tree), ask.path)
+            return below(
+                masked(filled(tree, self.device.words) if ask.one("filled", "true") != "false" else tree), ask.path
+            )
         except KeyError:
             if not rev and not runs:
                 with contextlib.suppress(KeyError):
@@ -299,7 +303,7 @@ class SwitchEndpoint:
         return (204, None) if self._since(5, 10) else (200, {})
 
     def _since(self, *release: int) -> bool:
-        return tuple(int(part) for part in self.device.release.split(".")[:2]) >= release
+        return self.device.words >= release
 
 
 def _shown_diff(shown: Any, path: Sequence[str]) -> Any:

@@ -5,6 +5,7 @@ from typing import Any
 
 from lab.virtual.sitefile import Login, Site, Switch, SwitchRole
 from lab.virtual.switch.accounts import hashed
+from lab.virtual.switch.releases import Release
 from lab.virtual.switch.trees import Tree, merged
 
 BRIDGE = "br_default"
@@ -25,12 +26,6 @@ _LINK: Tree = {
     "state": {"up": {}},
 }
 _MANAGEMENT_LINK: Tree = {**_LINK, "mtu": 1500}
-_SYSTEM: Tree = {
-    "api": {"port": 8765, "state": "enabled"},
-    "config": {"apply": {"overwrite": "all"}, "auto-save": {"state": "enabled"}},
-    "timezone": "Etc/UTC",
-}
-_LLDP: Tree = {"dot1-tlv": "off", "mode": "default", "tx-hold-multiplier": 4, "tx-interval": 30}
 
 
 def day_zero(site: Site, switch: Switch) -> Tree:
@@ -59,15 +54,14 @@ def day_zero(site: Site, switch: Switch) -> Tree:
     return tree
 
 
-def filled(tree: Tree) -> Tree:
+def filled(tree: Tree, release: Release) -> Tree:
     """With the defaults of what is there: links, system settings, LLDP."""
     interfaces = {
         name: {"link": {**(_MANAGEMENT_LINK if entry["type"] == "eth" else _LINK), **entry.get("link", {})}}
         for name, entry in tree.get("interface", {}).items()
         if entry.get("type") in ("swp", "eth", "bond")
     }
-    defaults: Tree = {"system": _SYSTEM, "service": {"lldp": _LLDP}}
-    return merged(merged(defaults, tree), {"interface": interfaces} if interfaces else {})
+    return merged(merged(release.defaults(), tree), {"interface": interfaces} if interfaces else {})
 
 
 def completed(patch: Any) -> Any:

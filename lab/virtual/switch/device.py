@@ -11,6 +11,7 @@ from lab.virtual.switch.accounts import FACTORY_PASSWORD, FACTORY_USER, Accounts
 from lab.virtual.switch.defaults import day_zero
 from lab.virtual.switch.entry import Entry, Timing
 from lab.virtual.switch.faults import SwitchFaults
+from lab.virtual.switch.releases import Release
 from lab.virtual.switch.revisions import Revisions
 from lab.virtual.switch.schema import Problem, StrictSchema, schema_for
 from lab.virtual.switch.trees import Tree, difference
@@ -37,6 +38,7 @@ class SwitchDevice:
         self.accounts = Accounts()
         self.booted_at = float(world.kept.get(name, "booted-at") or world.clock.time() - 86_400)
         self.away_until = float(world.kept.get(name, "away-until") or 0.0)
+        self.words = Release.of(self.release)
         self._ports = tuple(world.site.switch_model(self.spec).port_rates())
         self._flapped_at = float("-inf")
         self.revisions = Revisions(
@@ -45,6 +47,7 @@ class SwitchDevice:
             trouble=lambda _: self.faults.trouble(),
             name=self._slash_id if slash_ids else lambda number, _: str(number),
             timing=timing,
+            auto_saves=self.words.auto_saves,
             on_change=self._changed,
         )
         if kept := world.kept.get(name, _KEY):
@@ -223,11 +226,11 @@ class SwitchDevice:
             if "down" in entry.get("link", {}).get("state", {})
         }
         down |= set(self._ports) - set(self.applied.get("interface", {}))
-        lldp_off = self.applied.get("service", {}).get("lldp", {}).get("state") == "disabled"
-        changed = down ^ self.body.ports_down
+        lldp_off, quiet = self.words.lldp_off(self.applied), self.words.lldp_off_ports(self.applied)
+        changed = (down ^ self.body.ports_down) | (quiet ^ self.body.lldp_off_ports)
         if lldp_off != self.body.lldp_off:
             changed = {*self._ports, self.world.site.switch_model(self.spec).management_port}
-        self.body.ports_down, self.body.lldp_off = down, lldp_off
+        self.body.ports_down, self.body.lldp_off, self.body.lldp_off_ports = down, lldp_off, quiet
         for port in changed:
             self.world.port_changed(self.name, port)
 

@@ -12,7 +12,7 @@ from lab.virtual.clock import LabClock
 from lab.virtual.sitefile import Site, Switch
 from lab.virtual.switch.defaults import BRIDGE
 from lab.virtual.switch.trees import Tree, below
-from lab.virtual.world import LldpFrame, World
+from lab.virtual.world import LldpFrame, SwitchBody, World
 
 _NAMESPACE = uuid.UUID("2f4b3f06-7a5e-5d0e-9c36-0a7c1b1f6c55")
 _FAN_RPM = {"current-speed": "7202", "direction": "F2B", "max-speed": "13800", "min-speed": "2800", "state": "ok"}
@@ -27,6 +27,7 @@ class Running(Protocol):
     name: str
     world: World
     spec: Switch
+    body: SwitchBody
     booted_at: float
 
     @property
@@ -178,7 +179,7 @@ def _stats(device: Running, counting: bool) -> Tree:
 
 def neighbors(device: Running, port: str) -> Tree:
     """Who is heard on a port, by system name, or by number if it sends none."""
-    if device.applied.get("service", {}).get("lldp", {}).get("state") == "disabled":
+    if device.body.lldp_off or port in device.body.lldp_off_ports:
         return {}
     frame = device.world.lldp_heard(device.name, port)
     return {frame.system_name or "1": _neighbor(frame, device.world.clock, device.booted_at)} if frame else {}

@@ -31,8 +31,8 @@ class NotPossible(Exception):
 class Revisions:
     """The configurations of one switch: what is applied, what it starts with, and every revision.
 
-    `check` judges a whole tree; `trouble` is asked at the start of each apply; `number` makes an id from a counter and the time;
-    `on_change` is called after every change, for keeping it.
+    `check` judges a whole tree; `trouble` is asked at the start of each apply; `auto_saves`: whether a configuration is saved
+    as soon as it runs; `name` makes an id from a counter and the time; `on_change` is called after every change, for keeping it.
     """
 
     def __init__(
@@ -43,6 +43,7 @@ class Revisions:
         trouble: Callable[[str], Trouble] = lambda _: Trouble(),
         name: Callable[[int, float], str] = lambda number, _: str(number),
         timing: Timing | None = None,
+        auto_saves: Callable[[Tree], bool] = lambda _: True,
         on_change: Callable[[str, Entry | None], None] = lambda _, __: None,
     ) -> None:
         self.applied: Tree = factory
@@ -53,6 +54,7 @@ class Revisions:
         self._number = 0
         self._check, self._trouble, self._name = check, trouble, name
         self._timing = timing or Timing()
+        self._auto_saves = auto_saves
         self._on_change = on_change
 
     # Staging
@@ -324,16 +326,12 @@ class Revisions:
         if former is not None and former is not entry:
             former.state = "previous"
         self.applied_id = entry.id
-        if self._auto_saves():
+        if self._auto_saves(self.applied):
             entry.steps = [
                 (at + 0.1, "auto_save"),
                 (at + self._timing.saving, "auto_saving"),
                 (at + self._timing.saved, "applied_and_saved"),
             ]
-
-    def _auto_saves(self) -> bool:
-        config = self.applied.get("system", {}).get("config", {})
-        return config.get("auto-save", {}).get("state", "enabled") != "disabled"
 
     def _enter(self, entry: Entry, state: str, at: float) -> None:
         entry.state, entry.touched_at = state, at

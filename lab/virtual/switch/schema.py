@@ -75,12 +75,18 @@ class StrictSchema:
                         yield (*path, key)
                     else:
                         yield from self._unknown(inner, fields[key], (*path, key))
+            elif shape.entries is Any:
+                # A presence container: `"up": {}`, or a set such as `"vlan": {"10": {}}`; nothing may stand below its keys.
+                for key, inner in value.items():
+                    if isinstance(inner, dict):
+                        yield from ((*path, key, below) for below in inner)
+                    elif inner is not None:
+                        yield (*path, key)
             elif shape.entries is not None:
                 entries = _shape_of(shape.entries)
                 for key, inner in value.items():
                     yield from self._unknown(inner, entries, (*path, key))
             else:
-                # A presence container (`"up": {}`, `"vlan": {"10": {}}`): nothing may stand in it.
                 yield from ((*path, key) for key in value)
         elif isinstance(value, list) and shape.items is not None:
             for number, inner in enumerate(value):

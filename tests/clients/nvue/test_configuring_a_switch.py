@@ -37,6 +37,12 @@ TENANT: NvueTree = {
 }
 
 
+def client_of(running: Served, switch: str = "leaf-a") -> NvueClient:
+    login = Login.model_validate({"username": USER, "password": PASSWORD})
+    address = SwitchAddress("127.0.0.1", running.ports[switch], switch)
+    return NvueClient(address, login, Trust(certificate_sha256=fingerprint(running.pem)), timeouts=QUICK)
+
+
 def mtu(leaf: NvueClient, port: str = "swp1") -> object:
     interfaces = leaf.applied()["interface"]
     assert isinstance(interfaces, dict)
@@ -297,31 +303,29 @@ def test_a_lost_answer_to_apply_does_not_apply_twice(leaf: NvueClient, served: S
     assert leaf.verify(MTU) == ()
 
 
-def test_connections_that_break_while_it_reloads_are_waited_for(leaf: NvueClient, served: Served) -> None:
+def test_connections_that_break_while_it_reloads_are_waited_for(unhurried: Served) -> None:
     tree: NvueTree = {"service": {"ptp": {"1": {"enable": "on", "domain": 24}}}}
-    leaf.wait(apply(leaf, tree))
-    assert leaf.verify(tree) == ()
-    assert 0 in {request["status"] for request in served.requests()}
+    with client_of(unhurried) as leaf:
+        leaf.wait(apply(leaf, tree))
+        assert leaf.verify(tree) == ()
+    assert 0 in {request["status"] for request in unhurried.requests()}
 
 
-def test_a_reboot_half_way_through_an_apply_is_a_failure_that_says_so(leaf: NvueClient, served: Served) -> None:
-    served.break_it("switch-reboot", state="reloading", seconds=8)
-    with pytest.raises(SwitchRefused, match="restarted while applying"):
-        leaf.wait(apply(leaf, MTU))
-    assert mtu(leaf) is None
+def test_a_reboot_half_way_through_an_apply_is_a_failure_that_says_so(unhurried: Served) -> None:
+    unhurried.break_it("switch-reboot", state="reloading", seconds=4)
+    with client_of(unhurried) as leaf:
+        staged = apply(leaf, MTU)
+        with pytest.raises(SwitchRefused, match="restarted while applying"):
+            leaf.wait(staged)
+        assert mtu(leaf) is None
 
 
 def test_a_lab_that_is_killed_forgets_neither_what_is_applied_nor_what_waits(tmp_path: Path, pem: Path) -> None:
-    def client(running: Served) -> NvueClient:
-        login = Login.model_validate({"username": USER, "password": PASSWORD})
-        address = SwitchAddress("127.0.0.1", running.ports["leaf-a"])
-        return NvueClient(address, login, Trust(certificate_sha256=fingerprint(pem)), timeouts=QUICK)
-
-    with serve(tmp_path / "state", pem) as running, client(running) as leaf:
+    with serve(tmp_path / "state", pem) as running, client_of(running) as leaf:
         leaf.wait(apply(leaf, {"interface": {"swp3": {"link": {"mtu": 8000}}}}))
         waiting = apply(leaf, MTU, message="op-waits", confirm_s=100_000)
         leaf.wait(waiting)
-    with serve(tmp_path / "state", pem) as running, client(running) as leaf:
+    with serve(tmp_path / "state", pem) as running, client_of(running) as leaf:
         assert mtu(leaf, "swp3") == 8000
         found = leaf.find_revision("op-waits")
         assert isinstance(found, Revision)
@@ -331,11 +335,8 @@ def test_a_lab_that_is_killed_forgets_neither_what_is_applied_nor_what_waits(tmp
 
 @pytest.fixture
 def old(tmp_path: Path, pem: Path) -> Iterator[NvueClient]:
-    with serve(tmp_path / "state", pem, slash_ids=True) as running:
-        login = Login.model_validate({"username": USER, "password": PASSWORD})
-        address = SwitchAddress("127.0.0.1", running.ports["leaf-b"], "leaf-b")
-        with NvueClient(address, login, Trust(certificate_sha256=fingerprint(pem)), timeouts=QUICK) as client:
-            yield client
+    with serve(tmp_path / "state", pem, slash_ids=True) as running, client_of(running, "leaf-b") as client:
+        yield client
 
 
 def test_ids_with_slashes_and_the_answers_of_an_older_release_work_too(old: NvueClient) -> None:

@@ -259,3 +259,17 @@ def test_a_login_in_a_proxy_environment_goes_straight_to_the_switch(
         timeouts=QUICK,
     ) as client:
         assert client.can_log_in()
+
+
+def test_a_port_whose_lldp_is_off_is_cabled_and_silent(served: Served, connect: Connect) -> None:
+    leaf, other = connect(), connect("leaf-b")
+    staged = leaf.stage({"interface": {"swp64": {"lldp": {"state": "disabled"}}}})
+    leaf.apply(staged, message="op-1")
+    leaf.wait(staged)
+    assert "leaf-a" not in {neighbor.system_name for neighbor in other.neighbors()}
+    assert {port.name: port for port in other.interfaces()}["swp32"].link_up
+    assert "swp64" not in {neighbor.port for neighbor in leaf.neighbors()}
+    staged = leaf.stage({"service": {"lldp": {"state": "disabled"}}})
+    leaf.apply(staged, message="op-2")
+    leaf.wait(staged)
+    assert leaf.neighbors() == ()

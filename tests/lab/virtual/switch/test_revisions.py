@@ -219,9 +219,8 @@ def test_a_restart_loses_the_apply_and_starts_with_what_was_saved() -> None:
 
 
 def test_without_auto_save_only_a_save_changes_what_it_starts_with() -> None:
-    revisions = engine()
-    patch = {"system": {"hostname": "new", "config": {"auto-save": {"state": "disabled"}}}}
-    mine = staged(revisions, patch)
+    revisions = Revisions(FACTORY, check=lambda _: [], auto_saves=lambda _: False)
+    mine = staged(revisions, {"system": {"hostname": "new"}})
     revisions.change_state(mine, "apply", 0.0, YES)
     revisions.settle(5.0)
     assert revisions.entry(mine).state == "applied"
