@@ -81,7 +81,9 @@ class Plan(Model):
     @property
     def hash(self) -> str:
         """SHA-256 over canonical JSON (RFC 8785) of kind, target, declaration digest, schema version, changes and deferred stages."""
-        body = self.model_dump(mode="json", include={"kind", "target", "declaration_digest", "schema_version", "changes", "deferred"})
+        body = self.model_dump(
+            mode="json", include={"kind", "target", "declaration_digest", "schema_version", "changes", "deferred"}
+        )
         return hashlib.sha256(rfc8785.dumps(body)).hexdigest()
 
 
