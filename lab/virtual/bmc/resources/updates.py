@@ -27,6 +27,8 @@ def update_service(_bmc: Bmc) -> Json:
         "ServiceEnabled": True,
         "FirmwareInventory": link(INVENTORY),
         "Status": ok(),
+        # Reading only: there is no update action. OpenStack's client needs the empty object.
+        "Actions": {},
     }
 
 
