@@ -4,6 +4,7 @@ A test that wants to break a service makes a Stack of its own (`own_stack`); the
 """
 
 import os
+import shutil
 import sys
 import time
 import uuid
@@ -75,8 +76,10 @@ class RunningNetBox:
 @pytest.fixture(scope="session")
 def session_stack(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Stack]:
     """The session's system, nothing started yet. Goes down with the session, also when that is killed."""
-    with guarded(Stack(Home.of(tmp_path_factory.mktemp("home")), free_ports())) as stack:
+    home = Home.of(tmp_path_factory.mktemp("home"))
+    with guarded(Stack(home, free_ports())) as stack:
         yield stack
+    _forget_databases(home)
 
 
 @pytest.fixture(scope="session")
@@ -178,6 +181,13 @@ def own_stack(tmp_path: Path) -> Iterator[Callable[[], Stack]]:
     with ExitStack() as stacks:
         stacks.enter_context(guarded(Stack(home, ports)))
         yield lambda: Stack(home, ports)
+    _forget_databases(home)
+
+
+def _forget_databases(home: Home) -> None:
+    """pytest keeps the folders of its last runs: logs are worth keeping, 60 MB of tables for each test are not."""
+    shutil.rmtree(home.postgres_data, ignore_errors=True)
+    home.temporal_database.unlink(missing_ok=True)
 
 
 def pytest_unconfigure() -> None:

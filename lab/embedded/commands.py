@@ -3,16 +3,15 @@
 import json
 import subprocess
 from enum import StrEnum
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 import typer
 import yaml
 from rich.console import Console
 from rich.table import Table
 
-from domain.errors import EdgewrightError
 from lab.embedded.home import Home
-from lab.embedded.progress import shown_on
+from lab.embedded.progress import shown
 from lab.embedded.stack import ServiceStatus, Stack, State
 
 STATE_STYLES = {State.READY: "green", State.UNREADY: "yellow", State.DOWN: "dim", State.CRASHED: "bold red"}
@@ -38,44 +37,27 @@ def up(
 ) -> None:
     """Starts Temporal, Postgres, Valkey, NetBox and Edgewright itself. Running it again starts only what is not running."""
     console = Console()
-    progress = shown_on(console)
-    try:
-        home = Home.of()
+    home = Home.of()
+    with shown(console) as progress:
         stack = Stack(home, progress=progress)
         stack.up(services or ())
-    except EdgewrightError as error:
-        progress.close()
-        _fail(error)
-    except KeyboardInterrupt:
-        progress.close()
-        raise typer.Exit(130) from None
-    else:
-        progress.close()
-        console.print()
-        for row in stack.status():
-            if row.state is State.READY and row.url.startswith("http"):
-                console.print(f"{row.title:28}{row.url}", highlight=False, soft_wrap=True)
-        where = f"Secrets are in {home.secrets} (NetBox: user admin, password in netbox-admin-password)"
-        console.print(where, highlight=False, soft_wrap=True)
+    console.print()
+    for row in stack.status():
+        if row.state is State.READY and row.url.startswith("http"):
+            console.print(f"{row.title:28}{row.url}", highlight=False, soft_wrap=True)
+    where = f"Secrets are in {home.secrets} (NetBox: user admin, password in netbox-admin-password)"
+    console.print(where, highlight=False, soft_wrap=True)
 
 
 def down() -> None:
     """Stops everything that `up` started. State stays."""
-    progress = shown_on(Console())
-    try:
+    with shown(Console()) as progress:
         Stack(Home.of(), progress=progress).down()
-    except EdgewrightError as error:
-        progress.close()
-        _fail(error)
-    progress.close()
 
 
 def status(output: Annotated[Output, typer.Option("-o", "--output")] = Output.TABLE) -> None:
     """Shows each service with state, process, memory and address. Ends with 1 if one is not ready."""
-    try:
-        rows = Stack(Home.of()).status()
-    except EdgewrightError as error:
-        _fail(error)
+    rows = Stack(Home.of()).status()
     if output is Output.TABLE:
         Console().print(_table(rows))
     else:
@@ -118,8 +100,3 @@ def _table(rows: list[ServiceStatus]) -> Table:
     total = sum(row.pss for row in rows)
     table.add_row("", "", "", "", f"{total / 2**20:.0f} MiB", "")
     return table
-
-
-def _fail(error: EdgewrightError) -> NoReturn:
-    typer.echo(str(error), err=True)
-    raise typer.Exit(1)

@@ -97,7 +97,8 @@ class Home:
             HomeUnusable: the folder cannot be written.
         """
         try:
-            self.root.mkdir(parents=True, exist_ok=True)
+            if not self.root.exists():
+                self.root.mkdir(parents=True, mode=0o700)
             for folder in (self.run, self.logs, self.secrets, self.secrets / "store", self.artifacts):
                 folder.mkdir(exist_ok=True)
                 folder.chmod(0o700)

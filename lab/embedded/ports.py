@@ -70,7 +70,9 @@ class Ports(Model):
             ) from error
         numbers = list(ports.model_dump().values())
         if doubled := {n for n in numbers if numbers.count(n) > 1}:
-            raise PortsInvalid(f"Two services share port {min(doubled)}.", do=f"Change one in {ports_file}.")
+            raise PortsInvalid(
+                f"Two services share port {min(doubled)}.", do=f"Change one in {ports_file}, or by EDGEWRIGHT_PORT_…"
+            )
         return ports
 
     def written(self) -> str:

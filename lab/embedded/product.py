@@ -43,7 +43,7 @@ def services(home: Home, ports: Ports) -> list[Service]:
             folder=home.root,
             ports=(("worker_metrics", ports.worker_metrics),),
             ready=lambda: _succeeds(metrics),
-            stop_grace_s=20,  # activities finish or hand back their heartbeat
+            stop_grace_s=30,  # more than the worker gives its activities to finish
             build=build,
         ),
         Service(

@@ -2,6 +2,8 @@
 
 import threading
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from enum import StrEnum
 from typing import Protocol
 
@@ -93,5 +95,11 @@ class LiveTable:
         return table
 
 
-def shown_on(console: Console) -> Progress:
-    return LiveTable(console) if console.is_terminal else Lines(console)
+@contextmanager
+def shown(console: Console) -> Iterator[Progress]:
+    """Progress in the way that fits the console; what an error says comes after it."""
+    progress = LiveTable(console) if console.is_terminal else Lines(console)
+    try:
+        yield progress
+    finally:
+        progress.close()

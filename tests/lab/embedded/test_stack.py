@@ -6,6 +6,7 @@ import signal
 import socket
 import subprocess
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -14,6 +15,7 @@ import pytest
 
 from lab.embedded import Home, PortTaken, ServiceFailed, Stack, free_ports, processes
 from lab.embedded import postgres as embedded_postgres
+from lab.embedded.guard import guarded
 from lab.embedded.processes import Record
 from lab.embedded.stack import NoSuchService, State
 
@@ -219,6 +221,29 @@ def test_postgres_acknowledges_only_what_is_safe(own_stack: Callable[[], Stack])
     with embedded_postgres.connect(stack.home) as connection:
         for setting, value in {"synchronous_commit": "on", "fsync": "on", "listen_addresses": ""}.items():
             assert connection.execute("SELECT current_setting(%s)", [setting]).fetchone() == (value,)
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root must become somebody else")
+def test_root_without_user_namespaces_runs_postgres_as_nobody(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(embedded_postgres, "IN_USER_NAMESPACE", ("false",))
+    with tempfile.TemporaryDirectory(dir="/var/tmp") as folder:
+        Path(folder).chmod(0o755)
+        with guarded(Stack(Home.of(Path(folder) / "home"), free_ports())) as stack:
+            for _ in range(2):
+                stack.up(["postgres"])
+                pid = pids(stack)["postgres"]
+                assert Path(f"/proc/{pid}").stat().st_uid == embedded_postgres.NOBODY
+                stack.down()
+            assert [entry.name for entry in Path(folder).iterdir()] == ["home"]
+
+
+@pytest.mark.skipif(os.getuid() != 0, reason="only root must become somebody else")
+def test_where_nobody_may_not_enter_the_home_root_is_told_where_to_put_it(
+    own_stack: Callable[[], Stack], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded_postgres, "IN_USER_NAMESPACE", ("false",))
+    with pytest.raises(ServiceFailed, match=r"(?s)may not enter .*EDGEWRIGHT_HOME=/var/lib/edgewright"):
+        own_stack().up(["postgres"])
 
 
 def test_the_runtime_role_owns_nothing_and_cannot_enter_netboxs_database(own_stack: Callable[[], Stack]) -> None:
