@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field, ValidationError
 from starlette.exceptions import HTTPException
 
-from domain.checking import Problem, path_of, problems_of
+from domain.checking import Inconsistent, Problem, path_of, problems_of
 from domain.errors import Conflict, EdgewrightError, NotYet, Rejected, Throttled, Transient
 
 MEDIA_TYPE = "application/problem+json"
@@ -94,7 +94,7 @@ def problem_of(error: Exception) -> Refusal:
         headers = {"Retry-After": str(int(error.retry_after_s + 1))} if error.retry_after_s else {}
         return Refusal(status_of(error), error.kind, error.message, do=error.do, headers=headers)
     if isinstance(error, RequestValidationError):
-        return invalid([_request_problem(detail) for detail in error.errors()])
+        return invalid([problem for detail in error.errors() for problem in _request_problems(detail)])
     if isinstance(error, ValidationError):
         return invalid(problems_of(error))
     if isinstance(error, HTTPException):
@@ -109,14 +109,17 @@ def problem_of(error: Exception) -> Refusal:
     )
 
 
-def _request_problem(detail: Mapping[str, Any]) -> Problem:
+def _request_problems(detail: Mapping[str, Any]) -> tuple[Problem, ...]:
     where, *loc = detail["loc"]
     front = "" if where == "body" else f"{where}."
     words = {"missing": "is required", "extra_forbidden": "is no field of ours: check the spelling"}
     message = words.get(detail["type"], str(detail["msg"]).removeprefix("Value error, "))
     if detail["type"] == "json_invalid":
-        return Problem(path="", message=f"the body is no JSON: {detail.get('ctx', {}).get('error', message)}")
-    return Problem(path=front + path_of(loc), message=message)
+        return (Problem(path="", message=f"the body is no JSON: {detail.get('ctx', {}).get('error', message)}"),)
+    cause = detail.get("ctx", {}).get("error")
+    if isinstance(cause, Inconsistent) and not loc:
+        return cause.problems
+    return (Problem(path=front + path_of(loc), message=message),)
 
 
 def response_of(refusal: Refusal, instance: str) -> JSONResponse:

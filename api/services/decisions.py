@@ -12,6 +12,7 @@ from api.context import Services, now
 from api.problems import Refusal, invalid
 from api.services.access import allow
 from api.services.starting import operation_of, workflow_id_of
+from api.temporal import NO_ANSWER, code_of
 from domain.access import AuditEvent, Principal, Role
 from domain.canonical import digest
 from domain.checking import Problem
@@ -110,7 +111,7 @@ async def decide(
             f"No worker took the answer to {operation.id} within {UPDATE_TIMEOUT.seconds} s; it has not been decided.",
             do=f"Start a worker for the queue `{CONTROL_QUEUE}` (edgewright up), then send it again.",
         ) from error
-    except RPCError as error:
+    except NO_ANSWER as error:
         raise as_our_error(error, operation) from error
 
 
@@ -143,7 +144,7 @@ async def cancel(services: Services, principal: Principal, operation: Operation,
     handle = await addressed(services, _still_open(operation), workflow_id_of(operation))
     try:
         await handle.cancel(rpc_timeout=UPDATE_TIMEOUT)
-    except RPCError as error:
+    except NO_ANSWER as error:
         raise as_our_error(error, operation) from error
     await _audit(services, principal, "cancel", operation, why)
 
@@ -154,7 +155,7 @@ async def terminate(services: Services, principal: Principal, operation: Operati
     handle = await addressed(services, _still_open(operation), workflow_id_of(operation))
     try:
         await handle.terminate(reason=f"{principal.name}: {why}", rpc_timeout=UPDATE_TIMEOUT)
-    except RPCError as error:
+    except NO_ANSWER as error:
         raise as_our_error(error, operation) from error
     await _audit(services, principal, "terminate", operation, why)
 
@@ -167,7 +168,7 @@ async def addressed(services: Services, operation: Operation, workflow_id: str) 
     if not first_run:
         try:
             found = await services.temporal.get_workflow_handle(workflow_id).describe(rpc_timeout=UPDATE_TIMEOUT)
-        except RPCError as error:
+        except NO_ANSWER as error:
             raise as_our_error(error, operation) from error
         if operation_of(found) != operation.id:
             raise _not_running(operation)
@@ -190,11 +191,11 @@ def _not_running(operation: Operation) -> Refusal:
     )
 
 
-def as_our_error(error: RPCError, operation: Operation) -> Exception:
-    if error.status is RPCStatusCode.NOT_FOUND:
+def as_our_error(error: RPCError | RuntimeError, operation: Operation) -> Exception:
+    if code_of(error) is RPCStatusCode.NOT_FOUND:
         return _not_running(operation)
     return TemporalUnreachable(
-        f"Temporal did not answer about {operation.id}: {error.message}.",
+        f"Temporal did not answer about {operation.id}: {error}.",
         do="Check it with `edgewright status`, then send the request again with the same Idempotency-Key.",
     )
 

@@ -6,9 +6,9 @@ from datetime import timedelta
 
 from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
-from temporalio.service import RPCError
 
 from api.context import Services
+from api.temporal import NO_ANSWER
 from api.threads import in_thread
 from domain.model import Model
 from workflows.search_attributes import ALL
@@ -63,8 +63,8 @@ async def _temporal(services: Services) -> str:
         there = await client.operator_service.list_search_attributes(
             ListSearchAttributesRequest(namespace=client.namespace), timeout=short
         )
-    except RPCError as error:
-        return f"namespace {client.namespace}: {error.message}"
+    except NO_ANSWER as error:
+        return f"namespace {client.namespace}: {error}"
     absent = [key.name for key in ALL if key.name not in there.custom_attributes]
     if absent:
         return f"search attributes are missing: {', '.join(absent)}; run: edgewright bootstrap"

@@ -68,6 +68,13 @@ async def request_site_operation(
     on_behalf_of: str = "",
 ) -> Operation:
     """Opens an operation on a site's newest declaration and starts it. The same key is the same operation."""
+    if kind not in services.kinds:
+        raise Refusal(
+            HTTPStatus.UNPROCESSABLE_ENTITY,
+            "operation-kind-unknown",
+            f"This build of Edgewright has no operation {kind}.",
+            do=f"It has: {', '.join(sorted(services.kinds))}.",
+        )
     head = await declarations.site_of(services, principal, site)
     place = declarations.place_of(head.site)
     allow(principal, Role.OPERATOR, place)

@@ -5,9 +5,9 @@ from datetime import UTC, datetime, timedelta
 from temporalio.api.enums.v1 import TaskQueueType
 from temporalio.api.taskqueue.v1 import TaskQueue
 from temporalio.api.workflowservice.v1 import DescribeTaskQueueRequest
-from temporalio.service import RPCError
 
 from api.context import Services, now
+from api.temporal import NO_ANSWER
 from api.threads import in_thread
 from domain.model import Model
 from domain.order import CONTROL_QUEUE, DEVICES_QUEUE
@@ -52,7 +52,7 @@ async def pollers_of(services: Services, queue: str) -> dict[str, datetime]:
         )
         try:
             answer = await services.temporal.workflow_service.describe_task_queue(request, timeout=timedelta(seconds=3))
-        except RPCError:
+        except NO_ANSWER:
             continue
         for poller in answer.pollers:
             at = poller.last_access_time.ToDatetime(tzinfo=UTC)

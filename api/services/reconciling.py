@@ -4,10 +4,11 @@ import logging
 from datetime import timedelta
 
 from temporalio.client import WorkflowExecutionDescription, WorkflowExecutionStatus
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCStatusCode
 
 from api.context import Services
 from api.services.starting import Start, operation_of, start_again, workflow_id_of
+from api.temporal import NO_ANSWER, code_of
 from api.threads import in_thread
 from domain.access import Place
 from domain.operation import OPEN_STATES, Operation, OperationFilter, OperationState, Outcome
@@ -62,8 +63,8 @@ async def reconcile(services: Services, operation: Operation) -> Operation:
         if operation_of(last) != operation.id:
             handle = services.temporal.get_workflow_handle(workflow_id, run_id=operation.first_run_id)
             last = await handle.describe(rpc_timeout=timedelta(seconds=5))
-    except RPCError as error:
-        if error.status is not RPCStatusCode.NOT_FOUND:
+    except NO_ANSWER as error:
+        if code_of(error) is not RPCStatusCode.NOT_FOUND:
             return operation
         last = None
     if last is not None and last.status is WorkflowExecutionStatus.RUNNING:

@@ -13,9 +13,10 @@ from temporalio.common import (
     WorkflowIDReusePolicy,
 )
 from temporalio.exceptions import WorkflowAlreadyStartedError
-from temporalio.service import RPCError, RPCStatusCode
+from temporalio.service import RPCStatusCode
 
 from api.context import Services
+from api.temporal import NO_ANSWER, code_of
 from api.threads import in_thread
 from domain.errors import Conflict
 from domain.model import Model
@@ -113,10 +114,10 @@ async def start(services: Services, operation: Operation) -> Started:
         )
     except WorkflowAlreadyStartedError:
         return await _lock_is_held(services, operation, workflow_id)
-    except RPCError as error:
-        if error.status in (RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.PERMISSION_DENIED):
+    except NO_ANSWER as error:
+        if code_of(error) in (RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.PERMISSION_DENIED):
             raise
-        log.warning("Temporal did not start %s: %s; the sweep tries again", operation.id, error.message)
+        log.warning("Temporal did not start %s: %s; the sweep tries again", operation.id, error)
         return Started(how=Start.POSTPONED, operation=operation)
     return Started(how=Start.STARTED, operation=await in_thread(services.operations.get, operation.id))
 
@@ -125,8 +126,8 @@ async def start_again(services: Services, operation: Operation) -> Started:
     """The sweep's start. A row whose workflow ended without taking it is not started a second time: somebody ended it."""
     try:
         last = await services.temporal.get_workflow_handle(workflow_id_of(operation)).describe(rpc_timeout=RPC_TIMEOUT)
-    except RPCError as error:
-        if error.status is not RPCStatusCode.NOT_FOUND:
+    except NO_ANSWER as error:
+        if code_of(error) is not RPCStatusCode.NOT_FOUND:
             return Started(how=Start.POSTPONED, operation=operation)
         return await start(services, operation)
     if operation_of(last) != operation.id or last.status is WorkflowExecutionStatus.RUNNING:

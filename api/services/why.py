@@ -5,12 +5,13 @@ import asyncio
 from datetime import datetime, timedelta
 
 from temporalio.client import WorkflowExecutionDescription
-from temporalio.service import RPCError
+from temporalio.service import RPCStatusCode
 
 from api.context import Services, now
 from api.services.pending import PendingWork, pending_of, waiting_for_worker
 from api.services.queues import QueueStanding, standing_of
 from api.services.starting import operation_of, workflow_id_of
+from api.temporal import NO_ANSWER, code_of
 from domain.model import Model
 from domain.operation import Choice, Operation, OperationState, Waiting
 from domain.order import CONTROL_QUEUE, Progress
@@ -44,8 +45,8 @@ async def why(services: Services, operation: Operation) -> Why:
     workflow_id = workflow_id_of(operation)
     try:
         pending, children, started = await _pending(services, operation, workflow_id)
-    except RPCError as error:
-        sentences = (*_about_waits(operation), f"Temporal does not answer, so nothing newer is known: {error.message}.")
+    except NO_ANSWER as error:
+        sentences = (*_about_waits(operation), f"Temporal does not answer, so nothing newer is known: {error}.")
         return _answer(operation, sentences, temporal_answers=False)
     if not started:
         sentence = f"{operation.id} is accepted and its workflow is not started yet; the API starts it within a minute."
@@ -85,8 +86,8 @@ async def _pending(
     """The pending work of the operation's workflow and its children, how many children there are, and whether it runs."""
     try:
         root = await services.temporal.get_workflow_handle(workflow_id).describe(rpc_timeout=timedelta(seconds=5))
-    except RPCError as error:
-        if error.status.name == "NOT_FOUND":
+    except NO_ANSWER as error:
+        if code_of(error) is RPCStatusCode.NOT_FOUND:
             return (), 0, False
         raise
     if operation_of(root) != operation.id:
@@ -106,7 +107,7 @@ async def _pending(
 async def _describe(services: Services, workflow_id: str) -> WorkflowExecutionDescription | None:
     try:
         return await services.temporal.get_workflow_handle(workflow_id).describe(rpc_timeout=timedelta(seconds=5))
-    except RPCError:
+    except NO_ANSWER:
         return None
 
 

@@ -118,16 +118,33 @@ def made_plan(api: ApiClient, site: str) -> dict[str, Any]:
     return api.get(f"/v1/plans/{operation['plan_hash']}")
 
 
-def _apply(api: ApiClient, site: str, yes: bool, plan_hash: str, on_behalf_of: str) -> dict[str, Any] | None:
+def _apply(api: ApiClient, site: str, yes: bool, plan_hash: str, on_behalf_of: str) -> dict[str, Any]:
     chosen = plan_hash
     if not chosen:
-        made = made_plan(api, site)
+        made = _plan_if_possible(api, site, yes)
+        if made is None:
+            return _applied(api, site, "", on_behalf_of)
         _show(made)
         # An empty plan is applied too: what only deferred stages and findings bring is found by running it.
         if not yes and not _agreed(site, made):
             raise CommandError(f"{site} is left as it is.", code=ExitCode.CANCELLED)
         chosen = made["hash"]
-    operation = api.post(f"/v1/sites/{site}/apply", {"plan_hash": chosen, "on_behalf_of": on_behalf_of})
+    return _applied(api, site, chosen, on_behalf_of)
+
+
+def _plan_if_possible(api: ApiClient, site: str, yes: bool) -> dict[str, Any] | None:
+    """None: this API cannot plan, and --yes agrees to whatever is needed that destroys nothing."""
+    try:
+        return made_plan(api, site)
+    except Answered as answer:
+        if answer.kind != "operation-kind-unknown" or not yes:
+            raise
+        say("No plan can be shown: " + answer.message)
+        return None
+
+
+def _applied(api: ApiClient, site: str, plan_hash: str, on_behalf_of: str) -> dict[str, Any]:
+    operation = api.post(f"/v1/sites/{site}/apply", {"plan_hash": plan_hash, "on_behalf_of": on_behalf_of})
     say(f"Applying {site}: {operation['id']}")
     return operation
 

@@ -1,0 +1,258 @@
+"""Operations over a real Temporal: started once whatever crashes, answered, explained, never `running` for ever."""
+
+import asyncio
+import uuid
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
+from typing import Any
+
+import pytest
+from temporalio.worker import UnsandboxedWorkflowRunner, Worker
+
+from api.context import StoredPlan, now
+from api.services.reconciling import reconcile_all, sweep
+from api.services.starting import start
+from domain.access import Place
+from domain.operation import OperationDraft, OperationState
+from domain.order import CONTROL_QUEUE
+from domain.plan import Plan
+from tests.api.conftest import Api
+from tests.api.waiting_workflow import WaitingWork, activities
+
+pytestmark = pytest.mark.services
+
+
+@asynccontextmanager
+async def worker(api: Api) -> AsyncIterator[None]:
+    async with Worker(
+        api.services.temporal,
+        task_queue=CONTROL_QUEUE,
+        workflows=[WaitingWork],
+        activities=activities(api.operations),
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    ):
+        yield
+
+
+@pytest.fixture
+async def place(live: Api) -> AsyncIterator[Place]:
+    """A site of the test's own, because the lock is the site's; whatever runs on it is ended afterwards."""
+    where = Place(region="nordics", site=f"t-{uuid.uuid4().hex[:8]}")
+    await live.declare(where)
+    yield where
+    for row in live.operations.rows.values():
+        if not row.state.ended:
+            await live.send("POST", f"/v1/operations/{row.id}/terminate", json={"why": "the test is over"})
+
+
+async def until[T](look: Callable[[], Awaitable[T]], good: Callable[[T], bool]) -> T:
+    for _ in range(200):
+        found = await look()
+        if good(found):
+            return found
+        await asyncio.sleep(0.1)
+    raise AssertionError(f"never came: {found}")
+
+
+async def apply(api: Api, where: Place, **request: Any) -> Any:
+    return await api.send("POST", f"/v1/sites/{where.site}/apply", **request)
+
+
+async def blocked(api: Api, operation: str) -> Any:
+    async def look() -> Any:
+        return (await api.send("GET", f"/v1/operations/{operation}")).json()
+
+    return await until(look, lambda resource: resource["state"] == "blocked")
+
+
+async def test_an_apply_is_accepted_and_says_where_to_follow_it(live: Api, place: Place) -> None:
+    answer = await apply(live, place, json={"on_behalf_of": "tenant-a"})
+    assert answer.status_code == 202
+    resource = answer.json()
+    assert answer.headers["Location"] == f"/v1/operations/{resource['id']}"
+    assert resource["who"] == "admin-fleet"
+    assert resource["on_behalf_of"] == "tenant-a"
+    assert resource["links"]["temporal"].startswith("http://ui.test/namespaces/")
+    assert f"site%2F{place.site}%2Ffabric" in resource["links"]["temporal"]
+
+
+async def test_the_same_key_is_the_same_operation_and_another_body_is_refused(live: Api, place: Place) -> None:
+    headers = {"Idempotency-Key": "one"}
+    first = await apply(live, place, headers=headers)
+    again = await apply(live, place, headers=headers)
+    other = await apply(live, place, headers=headers, json={"on_behalf_of": "else"})
+    assert (first.status_code, again.status_code) == (202, 202)
+    assert first.json()["id"] == again.json()["id"]
+    assert other.status_code == 409
+    assert other.json()["type"].endswith(":idempotency-key-reused")
+
+
+async def test_a_taken_lock_names_the_operation_that_holds_it(live: Api, place: Place) -> None:
+    holder = (await apply(live, place)).json()["id"]
+    refused = await apply(live, place, headers={"Idempotency-Key": "second"})
+    assert refused.status_code == 409
+    problem = refused.json()
+    assert problem["type"].endswith(":lock-taken")
+    assert problem["context"]["holder"]["operation"] == holder
+    assert holder in problem["detail"]
+    row = live.operations.get(problem["context"]["operation"])
+    assert row.state is OperationState.REFUSED
+    repeated = await apply(live, place, headers={"Idempotency-Key": "second"})
+    assert repeated.status_code == 409
+
+
+async def test_plans_take_no_lock(live: Api, place: Place) -> None:
+    answers = [await live.send("POST", f"/v1/sites/{place.site}/plan") for _ in range(2)]
+    assert [answer.status_code for answer in answers] == [202, 202]
+
+
+async def test_what_a_crash_left_unstarted_is_started_once_by_the_sweep(live: Api, place: Place) -> None:
+    draft = OperationDraft(
+        kind="site-onboarding", target=place.site, place=place, who="x", workflow_id=f"site/{place.site}/fabric"
+    )
+    left = live.operations.open(draft).operation
+    live.operations.change(left.id, accepted_at=now().replace(year=2020))
+    assert await sweep(live.services) == 1
+    # Still accepted, because no worker runs; the workflow is ours already.
+    assert await sweep(live.services) == 0
+    async with worker(live):
+        await blocked(live, left.id)
+
+
+async def test_the_sweep_does_not_revive_what_was_terminated_before_it_began(live: Api, place: Place) -> None:
+    resource = (await apply(live, place)).json()
+    handle = live.services.temporal.get_workflow_handle(f"site/{place.site}/fabric")
+    await handle.terminate("by hand")
+    live.operations.change(resource["id"], accepted_at=now().replace(year=2020))
+    assert await sweep(live.services) == 0
+    row = live.operations.get(resource["id"])
+    assert row.state is OperationState.REFUSED
+    assert row.outcome is not None
+    assert row.outcome.kind == "ended-before-it-began"
+
+
+async def test_starting_a_row_twice_is_starting_it_once(live: Api, place: Place) -> None:
+    resource = (await apply(live, place)).json()
+    again = await start(live.services, live.operations.get(resource["id"]))
+    assert again.how == "already-ours"
+
+
+async def test_without_a_worker_why_says_that_nobody_polls(live: Api, place: Place) -> None:
+    resource = (await apply(live, place)).json()
+    answer = (await live.send("GET", f"/v1/operations/{resource['id']}/why")).json()
+    assert answer["temporal_answers"] is True
+    assert answer["progress"] is None
+    assert answer["sentences"]
+
+
+async def test_a_blocked_operation_says_why_takes_an_answer_and_explains_the_failing_step(
+    live: Api, place: Place
+) -> None:
+    async with worker(live):
+        operation = (await apply(live, place)).json()["id"]
+        await blocked(live, operation)
+        path = f"/v1/operations/{operation}"
+        why = (await live.send("GET", f"{path}/why")).json()
+        assert "one GPU is missing" in why["sentences"][0]
+        assert why["choices"] == ["retry", "skip", "abandon"]
+        wrong = await live.send("POST", f"{path}/approve", json={"why": "x"})
+        assert wrong.status_code == 409
+        assert wrong.json()["type"].endswith(":choice-not-offered")
+        taken = await live.send("POST", f"{path}/retry", json={"why": "repaired"})
+        assert taken.status_code == 200, taken.text
+        assert taken.json() == {"operation": operation, "step": "repair", "choice": "retry"}
+
+        async def look() -> Any:
+            return (await live.send("GET", f"{path}/why")).json()
+
+        failing = await until(look, lambda answer: any(p["last_error"] for p in answer["pending"]))
+        (work,) = [p for p in failing["pending"] if p["last_error"]]
+        assert work["last_error"] == "BMC 10.0.0.7 does not answer"
+        assert work["next_retry_at"]
+        assert any("next try at" in sentence for sentence in failing["sentences"])
+    assert [event.action for event in live.audit if event.operation == operation] == [
+        "operation.site-onboarding",
+        "operation.retry",
+    ]
+
+
+async def test_a_terminated_workflow_does_not_leave_a_running_row(live: Api, place: Place) -> None:
+    async with worker(live):
+        operation = (await apply(live, place)).json()["id"]
+        await blocked(live, operation)
+        await live.services.temporal.get_workflow_handle(f"site/{place.site}/fabric").terminate("by hand")
+        assert await reconcile_all(live.services) == 1
+    row = live.operations.get(operation)
+    assert row.state is OperationState.FAILED
+    assert row.outcome is not None
+    assert row.outcome.kind == "terminated"
+
+
+async def test_an_ended_operation_is_retried_as_a_new_one(live: Api, place: Place) -> None:
+    first = (await live.send("POST", f"/v1/sites/{place.site}/plan")).json()["id"]
+    live.operations.change(first, state=OperationState.PARTIAL)
+    answer = await live.send("POST", f"/v1/operations/{first}/retry", json={"why": "repaired"})
+    assert answer.status_code == 202
+    assert live.operations.get(answer.json()["operation"]).retry_of == first
+    live.operations.change(first, state=OperationState.SUCCEEDED)
+    refused = await live.send("POST", f"/v1/operations/{first}/retry", json={"why": "again"})
+    assert refused.status_code == 409
+
+
+async def test_releasing_a_hold_tells_the_operations_that_wait_for_it(live: Api, place: Place) -> None:
+    async with worker(live):
+        operation = (await apply(live, place)).json()["id"]
+        row = await blocked(live, operation)
+        live.operations.change(
+            operation,
+            waiting=tuple(w.model_copy(update={"kind": "hold"}) for w in live.operations.get(operation).waiting),
+        )
+        assert row["waiting"]
+        hold = (await live.send("POST", "/v1/holds", json={"place": {"site": place.site}, "reason": "visitors"})).json()
+        assert hold["place"]["region"] == "nordics"
+        released = (await live.send("POST", f"/v1/holds/{hold['id']}/release")).json()
+        assert released["released_by"] == "admin-fleet"
+
+
+@pytest.mark.parametrize(
+    ("change", "kind"),
+    [
+        ({"plan": {"declaration_digest": "another"}}, "declaration-changed"),
+        ({"expires_at": 2020}, "plan-expired"),
+        ({"plan": {"target": "elsewhere"}}, "plan-other-target"),
+        (None, "plan-unknown"),
+    ],
+)
+async def test_what_is_wrong_with_a_plan_at_once_is_412(
+    live: Api, place: Place, change: dict[str, Any] | None, kind: str
+) -> None:
+    site = (await live.send("GET", f"/v1/sites/{place.site}")).json()
+    plan = Plan(kind="site-onboarding", target=place.site, declaration_digest=site["digest"])
+    if change is not None:
+        plan = plan.model_copy(update=change.get("plan", {}))
+        year = change.get("expires_at", 2100)
+        live.plans.kept[plan.hash] = StoredPlan(
+            plan=plan, hash=plan.hash, place=place, created_at=now(), expires_at=now().replace(year=year, day=1)
+        )
+    answer = await apply(live, place, json={"plan_hash": plan.hash})
+    assert answer.status_code == 412
+    assert answer.json()["type"].endswith(f":{kind}")
+    assert not live.operations.rows
+
+
+async def test_the_stream_of_an_operation_ends_with_how_it_ended(live: Api, place: Place) -> None:
+    operation = (await live.send("POST", f"/v1/sites/{place.site}/plan")).json()["id"]
+    live.operations.change(operation, state=OperationState.SUCCEEDED)
+    answer = await live.send("GET", f"/v1/operations/{operation}/events")
+    assert answer.headers["Content-Type"].startswith("text/event-stream")
+    assert answer.text.count("event: operation") == 1
+    assert '"state":"succeeded"' in answer.text
+
+
+async def test_an_operation_is_accepted_although_temporal_is_silent(api: Api) -> None:
+    await api.declare()
+    answer = await apply(api, Place(site="oslo-1"))
+    assert answer.status_code == 202
+    assert answer.json()["state"] == "accepted"
+    why = (await api.send("GET", f"/v1/operations/{answer.json()['id']}/why")).json()
+    assert why["temporal_answers"] is False
