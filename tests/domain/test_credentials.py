@@ -37,7 +37,9 @@ WINDOW_S = 300.0
 AGES_S = (1.0, 100.0, 299.0, 301.0)
 
 
-def state(*, current: bool = False, pending: bool = False, tries: dict[CredentialSlot, float] | None = None, since=None):
+def state(
+    *, current: bool = False, pending: bool = False, tries: dict[CredentialSlot, float] | None = None, since=None
+):
     made = tuple(FailedTry(slot=slot, at=NOW - timedelta(seconds=age)) for slot, age in (tries or {}).items())
     return CredentialState(
         site="s", device="d", has_current=current, has_pending=pending, tries=made, current_since=since
@@ -96,7 +98,9 @@ def test_in_every_state_there_is_a_next_step_and_it_keeps_the_rules() -> None:
                 assert slot in slots_to_try(known, goal)
             case StorePending():
                 assert run.opened in (CURRENT, FACTORY), "a new password is only made with a login in hand"
-                assert not known.has_pending or run.new_refused, "a pending one is never overwritten unless it was refused"
+                assert not known.has_pending or run.new_refused, (
+                    "a pending one is never overwritten unless it was refused"
+                )
             case ChangePassword():
                 assert known.has_pending, "the BMC never sees a password that is not stored"
                 assert run.opened in (CURRENT, FACTORY)
