@@ -1,4 +1,4 @@
-"""What each device was asked (requests, in memory) and what changed in it (kept): the devices' own word for tests to read."""
+"""What each device was asked (the newest requests, in memory) and what changed in it (kept): the devices' own word for tests to read."""
 
 from collections import deque
 from typing import Any
@@ -6,7 +6,8 @@ from typing import Any
 from lab.virtual.clock import LabClock
 from lab.virtual.kept import KeptState
 
-REQUESTS_KEPT = 2_000
+READS_KEPT, WRITES_KEPT = 300, 1_000
+"""Per device, in memory: a thousand BMCs that are read all day must not fill it."""
 
 
 class DeviceLog:
@@ -14,32 +15,37 @@ class DeviceLog:
 
     def __init__(self, kept: KeptState, clock: LabClock) -> None:
         self._kept, self._clock = kept, clock
-        self._requests: dict[str, deque[dict[str, Any]]] = {}
+        self._reads: dict[str, deque[dict[str, Any]]] = {}
+        self._writes: dict[str, deque[dict[str, Any]]] = {}
         self._count: dict[str, int] = {}
 
     def request(self, device: str, method: str, path: str, status: int, user: str = "", body: Any = None) -> None:
         """One answered (or dropped: status 0) request."""
-        log = self._requests.get(device)
-        if log is None:
-            log = self._requests[device] = deque(maxlen=REQUESTS_KEPT)
-        self._count[device] = self._count.get(device, 0) + 1
+        number = self._count[device] = self._count.get(device, 0) + 1
         entry: dict[str, Any] = {
+            "n": number,
             "at": self._clock.stamp(),
             "method": method,
             "path": path,
             "status": status,
             "user": user,
         }
-        if body is not None:
+        if body:
             entry["body"] = without_secrets(body)
-        log.append(entry)
+        reading = method in ("GET", "HEAD")
+        logs, size = (self._reads, READS_KEPT) if reading else (self._writes, WRITES_KEPT)
+        if device not in logs:
+            logs[device] = deque(maxlen=size)
+        logs[device].append(entry)
 
     def change(self, device: str, **what: Any) -> None:
         """Something changed in the device that no kept value shows (a session, a reset, an event sent)."""
         self._kept.note(device, self._clock.stamp(), what)
 
     def requests(self, device: str) -> list[dict[str, Any]]:
-        return list(self._requests.get(device, ()))
+        """The newest requests in the order they came; `n` counts all of them."""
+        kept = [*self._reads.get(device, ()), *self._writes.get(device, ())]
+        return sorted(kept, key=lambda entry: entry["n"])
 
     def request_count(self, device: str) -> int:
         """All requests since the lab started, also those no longer kept."""

@@ -72,7 +72,7 @@ class Machine:
         return self.power.reset(reset_type)
 
     def set_mains(self, on: bool) -> None:
-        """Plugs or pulls the power cord: the BMC goes with it. Power returns to what the site file's policy is: off."""
+        """Plugs or pulls the power cord: the BMC goes with it. Plugged in again the server stays off (its restore policy)."""
         self._settle_energy()
         self.mains = on
         self.keep("mains", on, change={"what": "mains", "to": "on" if on else "off", "by": "hand"})

@@ -36,7 +36,7 @@ def system(bmc: Bmc) -> Json:
         "AssetTag": machine.asset_tag,
         "HostName": machine.kept("hostname", ""),
         "PowerState": bmc.shown_power,
-        "PowerRestorePolicy": "LastState",
+        "PowerRestorePolicy": "AlwaysOff",
         "BiosVersion": parts.firmware["BIOS"],
         "LocationIndicatorActive": machine.kept("locate", False),
         "Status": ok("Enabled" if on else "StandbyOffline") | ({"HealthRollup": "OK"} if on else {}),
