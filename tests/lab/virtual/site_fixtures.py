@@ -119,15 +119,15 @@ def running_site(
     """Serves a shipped site by name, or any site file. `faults`: `{kind, target, arguments, times}`, seeded at the start."""
     path = SITES / f"{site_file}.yaml" if isinstance(site_file, str) else site_file
     home = tmp_path / "lab-home"
-    with _address_block() as offset:
+    with address_block() as offset:
         options = Options(
             site_file=path,
             home=home,
             admin_port=0,
             address_offset=offset,
             time_factor=time_factor,
-            redfish_port=_free_port(),
-            nvue_port=_free_port(),
+            redfish_port=free_port(),
+            nvue_port=free_port(),
             faults=json.dumps(faults) if faults else "",
         )
         process, _ = running.start(options)
@@ -143,7 +143,7 @@ def running_site(
 
 
 @contextlib.contextmanager
-def _address_block() -> Iterator[int]:
+def address_block() -> Iterator[int]:
     """An address offset that is ours for as long as the lock is held; parallel test runs take others."""
     folder = Path(tempfile.gettempdir()) / f"edgewright-address-blocks-{os.getuid()}"
     folder.mkdir(exist_ok=True)
@@ -158,7 +158,7 @@ def _address_block() -> Iterator[int]:
     raise RuntimeError("no free block of loopback addresses: is something holding the locks in " + str(folder))
 
 
-def _free_port() -> int:
+def free_port() -> int:
     """A port nobody listens on now; the device addresses are ours alone, so nobody takes it from us there."""
     with socket.socket() as probe:
         probe.bind(("0.0.0.0", 0))
