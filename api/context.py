@@ -14,6 +14,7 @@ from api.settings import ApiSettings
 from api.threads import in_thread
 from domain.access import AuditEvent, Place, Role, Token
 from domain.artifact import ArtifactRef, ArtifactStore
+from domain.declaration import Declaration, StoredPlan
 from domain.finding import FindingStore
 from domain.hold import HoldStore
 from domain.inventory import Inventory
@@ -21,22 +22,7 @@ from domain.model import Json, Model
 from domain.operation import OperationStore
 from domain.order import Order
 from domain.paging import Page, PageRequest
-from domain.plan import Plan
 from domain.secret import SecretStore
-
-
-class Declaration(Model):
-    """One version of what somebody declared, as it was checked and stored."""
-
-    kind: str
-    name: str
-    version: int
-    digest: str
-    author: str
-    at: datetime
-    place: Place = Place()
-    deleted: bool = False
-    body: dict[str, Json]
 
 
 class Declarations(Protocol):
@@ -55,17 +41,12 @@ class Declarations(Protocol):
     def delete(self, kind: str, name: str, based_on: int, author: str) -> Declaration: ...
 
 
-class StoredPlan(Model):
-    plan: Plan
-    hash: str
-    place: Place = Place()
-    author: str = ""
-    created_at: datetime
-    expires_at: datetime
-
-
 class Plans(Protocol):
     def find(self, plan_hash: str) -> StoredPlan | None: ...
+
+    def approve(self, plan_hash: str, approver: str) -> StoredPlan | None:
+        """Writes who approved it; the first approver stays."""
+        ...
 
     def list(self, reach: Place, page: PageRequest) -> Page[StoredPlan]: ...
 

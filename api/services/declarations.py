@@ -6,13 +6,14 @@ from typing import Any
 
 from pydantic import TypeAdapter
 
-from api.context import Declaration, Services, now
+from api.context import Services, now
 from api.problems import Refusal, invalid, not_found
 from api.services.access import allow, see
 from api.threads import in_thread
 from domain.access import AuditEvent, Place, Principal, Role
 from domain.canonical import digest
 from domain.checking import Problem
+from domain.declaration import Declaration
 from domain.declaration_checks import class_problems
 from domain.model import Json, Model
 from domain.paging import Page, PageRequest

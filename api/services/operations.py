@@ -79,7 +79,7 @@ async def request_site_operation(
     place = declarations.place_of(head.site)
     allow(principal, Role.OPERATOR, place)
     if plan_hash:
-        await _check_plan(services, kind, site, plan_hash, head.digest)
+        await _check_plan(services, kind, site, plan_hash, head.digest, principal.name)
     draft = OperationDraft(
         kind=kind,
         target=site,
@@ -150,7 +150,7 @@ def _granted(started: Started) -> Operation:
     )
 
 
-async def _check_plan(services: Services, kind: str, site: str, plan_hash: str, digest: str) -> None:
+async def _check_plan(services: Services, kind: str, site: str, plan_hash: str, digest: str, approver: str) -> None:
     """Only what is plain without looking at the world; whether the world has moved the workflow finds under its lock."""
     stored = await in_thread(services.plans.find, plan_hash)
     if stored is None:
@@ -163,6 +163,7 @@ async def _check_plan(services: Services, kind: str, site: str, plan_hash: str, 
         raise PlanRefused("plan-expired", f"Plan {plan_hash[:12]} expired at {stored.expires_at:%Y-%m-%d %H:%M} UTC.")
     if stored.plan.declaration_digest != digest:
         raise PlanRefused("declaration-changed", f"Plan {plan_hash[:12]} was made for another version of {site}.")
+    await in_thread(services.plans.approve, plan_hash, approver)
 
 
 async def get(services: Services, principal: Principal, operation: str) -> Operation:

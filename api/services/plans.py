@@ -2,11 +2,12 @@
 
 from datetime import datetime
 
-from api.context import Services, StoredPlan
+from api.context import Services
 from api.problems import not_found
 from api.services.access import see
 from api.threads import in_thread
 from domain.access import Principal
+from domain.declaration import StoredPlan
 from domain.model import Model
 from domain.paging import Page, PageRequest
 from domain.plan import Change, Deferred, Flag
@@ -19,6 +20,7 @@ class PlanLine(Model):
     kind: str
     target: str
     author: str
+    approver: str = ""
     created_at: datetime
     expires_at: datetime
     disruptive: bool
@@ -50,7 +52,7 @@ async def get(services: Services, principal: Principal, plan_hash: str) -> PlanV
 def _line(found: StoredPlan) -> dict[str, object]:
     plan = found.plan
     return {
-        "hash": found.hash, "kind": plan.kind, "target": plan.target, "author": found.author,
+        "hash": found.hash, "kind": plan.kind, "target": plan.target, "author": found.author, "approver": found.approver,
         "created_at": found.created_at, "expires_at": found.expires_at, "disruptive": plan.disruptive,
         "change_count": len(plan.changes),
     }  # fmt: skip

@@ -7,10 +7,11 @@ import hashlib
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
-from api.context import Declaration, EvidenceEntry, StoredPlan, now
+from api.context import EvidenceEntry, now
 from domain.access import Place, Role, Token
 from domain.artifact import ArtifactRef
 from domain.canonical import digest
+from domain.declaration import Declaration, StoredPlan
 from domain.errors import Conflict, Rejected
 from domain.finding import Finding, FindingFilter, FindingState, FindingUnknown, Report, Reported
 from domain.hold import Hold, HoldUnknown, holding
@@ -169,6 +170,11 @@ class KeptPlans:
 
     def find(self, plan_hash: str) -> StoredPlan | None:
         return self.kept.get(plan_hash)
+
+    def approve(self, plan_hash: str, approver: str) -> StoredPlan | None:
+        found = self.kept[plan_hash]
+        self.kept[plan_hash] = found.model_copy(update={"approver": found.approver or approver})
+        return self.kept[plan_hash]
 
     def list(self, reach: Place, page: PageRequest) -> Page[StoredPlan]:
         return paged([p for p in self.kept.values() if reach.covers(p.place)], page, lambda p: p.hash)

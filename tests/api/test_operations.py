@@ -9,10 +9,11 @@ from typing import Any
 import pytest
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from api.context import StoredPlan, now
+from api.context import now
 from api.services.reconciling import reconcile_all, sweep
 from api.services.starting import start
 from domain.access import Place
+from domain.declaration import StoredPlan
 from domain.operation import OperationDraft, OperationState
 from domain.order import CONTROL_QUEUE
 from domain.plan import Plan

@@ -7,10 +7,11 @@ from pathlib import Path
 import pytest
 import yaml
 
-from api.context import StoredPlan, now
+from api.context import now
 from cli.documents import read
 from cli.exit_codes import ExitCode
 from domain.access import Place
+from domain.declaration import StoredPlan
 from domain.operation import Choice, OperationDraft, OperationState, Outcome, Step, StepState, Waiting, WaitKind
 from domain.plan import Action, Change, Plan, System
 from domain.site import SiteDeclaration
