@@ -16,10 +16,14 @@ from tests.lab.virtual.site_fixtures import SITES, address_block, free_port
 
 PRIVILEGED_PORT = 543
 NOBODY = 65534
-# Dropping root after the imports, because the interpreter itself may lie where only root can read.
+# Dropping root after everything is imported and read, because the interpreter itself may lie where only root can read.
 AS_NOBODY = f"""
 import os, sys
+import encodings.idna
+from lab.virtual.catalogue import shipped
 from lab.virtual.process import main
+from lab.virtual.quirks import profiles
+shipped(), profiles()
 os.setgroups([]); os.setgid({NOBODY}); os.setuid({NOBODY})
 sys.exit(main(sys.argv[1:]))
 """
