@@ -77,13 +77,15 @@ class NetBoxSession:
 
     # Reading.
 
-    def rows(self, path: str, params: Params | None = None, *, fields: Sequence[str] = ()) -> list[Row]:
-        """A whole list, page by page. `fields` makes NetBox send, and compute, nothing else."""
+    def rows(
+        self, path: str, params: Params | None = None, *, fields: Sequence[str] = (), most: int | None = None
+    ) -> list[Row]:
+        """A whole list, page by page, or its first `most`. `fields` makes NetBox send, and compute, nothing else."""
         filters: dict[str, Any] = dict(params or {})
         if fields:
             filters["fields"] = ",".join(fields)
         with self._errors(path):
-            return list(cast(Iterator[Row], self._request(path, filters, limit=_PAGE).get()))
+            return list(cast(Iterator[Row], self._request(path, filters, most).get()))
 
     def rows_by(
         self,
@@ -142,15 +144,15 @@ class NetBoxSession:
 
     # Beneath.
 
-    def _request(
-        self, path: str, filters: Mapping[str, Any] | None = None, *, limit: int | None = None
-    ) -> Any:  # untyped: pynetbox has no stubs
+    def _request(self, path: str, filters: Mapping[str, Any] | None = None, most: int | None = None) -> Any:
+        # `Any`: pynetbox has no types.
         return Request(
             base=f"{self._api.base_url}/{path}/",
             filters=dict(filters or {}),
             token=self._token,
             http_session=self._session,
-            limit=limit,
+            limit=most or _PAGE,
+            offset=None if most is None else 0,
         )
 
     @contextmanager

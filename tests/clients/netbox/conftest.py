@@ -50,10 +50,21 @@ class SampleSite:
         assert applied.refused == ()
 
 
-def make_site(servers: int) -> SampleSite:
+def make_site(servers: int, *, lean: bool = True) -> SampleSite:
+    """NetBox takes a tenth of a second for each object, so most tests take a site of few."""
     number = next(_numbers)
     declared = declaration(f"site-{number}", servers, number=number, region=f"region-{number}")
-    return SampleSite(number, declared, facts(declared, number=number, switch_ports=4))
+    seen = facts(declared, number=number, gpus=0 if lean else 2, switch_ports=0 if lean else 4)
+    if lean:
+        declared = declared.model_copy(
+            update={
+                "switches": declared.switches[:1],
+                "systems": (),
+                "cables": tuple(cable for cable in declared.cables if cable.b.device == declared.switches[0].name),
+                "public_ranges": (),
+            }
+        )
+    return SampleSite(number, declared, seen)
 
 
 @pytest.fixture(scope="module")
@@ -80,5 +91,11 @@ def new_site() -> Callable[[int], SampleSite]:
 
 @pytest.fixture
 def site() -> SampleSite:
-    """One server, two switches, two systems."""
+    """One server and a switch."""
     return make_site(1)
+
+
+@pytest.fixture
+def full_site() -> SampleSite:
+    """One server with all parts, two switches, two systems, every kind of pool."""
+    return make_site(1, lean=False)
