@@ -1,0 +1,65 @@
+"""The pooled engine, and what all repositories share: filters by place, cursors, ids, and models in and out of rows."""
+
+import builtins
+import secrets
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import BaseModel
+from sqlalchemy import ColumnElement, Engine, Select, Table, create_engine, or_
+
+from domain.access import Place
+from domain.operation import sortable_id
+from domain.paging import PAGE_LIMIT, Page, PageRequest
+
+LEVELS = ("region", "site", "rack", "server")
+
+type Clock = Callable[[], datetime]
+
+
+def utc_now() -> datetime:
+    return datetime.now(UTC)
+
+
+def connect(url: str, pool_size: int = 8) -> Engine:
+    """A pooled engine that checks a connection before it lends it: a restarted Postgres costs no request."""
+    return create_engine(url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True)
+
+
+def new_id(prefix: str, at: datetime) -> str:
+    return sortable_id(prefix, at, secrets.randbits(25))
+
+
+def columns_of(place: Place) -> dict[str, str]:
+    return {level: getattr(place, level) for level in LEVELS}
+
+
+def inside(table: Table, reach: Place) -> list[ColumnElement[bool]]:
+    """Rows that `reach` covers."""
+    return [table.c[level] == value for level, value in columns_of(reach).items() if value]
+
+
+def around(table: Table, place: Place) -> list[ColumnElement[bool]]:
+    """Rows that cover `place`."""
+    return [or_(table.c[level] == "", table.c[level] == value) for level, value in columns_of(place).items()]
+
+
+def plain(model: BaseModel) -> dict[str, Any]:
+    """As it lies in a `body` column."""
+    return model.model_dump(mode="json", by_alias=True)
+
+
+def limited[S: Select[*tuple[Any, ...]]](statement: S, page: PageRequest) -> S:
+    """One row more than the page: it says whether another page follows."""
+    return statement.limit(size_of(page) + 1)
+
+
+def size_of(page: PageRequest) -> int:
+    return max(1, min(page.limit, PAGE_LIMIT))
+
+
+def page_of[T](items: Sequence[T], page: PageRequest, cursor: Callable[[T], str]) -> Page[T]:
+    size = size_of(page)
+    shown = builtins.tuple(items[:size])
+    return Page[T](items=shown, next=cursor(shown[-1]) if len(items) > size else "")

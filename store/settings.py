@@ -1,0 +1,19 @@
+"""Where the stores are, from the environment. A devices worker needs only the secrets and the artifacts."""
+
+from pathlib import Path
+
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+from store.migrating import RUNTIME_ROLE
+
+
+class StoreSettings(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="EDGEWRIGHT_", extra="ignore")
+
+    database_url: str = ""
+    migrations_database_url: str = ""
+    """The owner's role; only `bootstrap` needs it."""
+    database_role: str = RUNTIME_ROLE
+    secrets_dir: Path = Path("~/.edgewright/secrets/store").expanduser()
+    artifacts_dir: Path = Path("~/.edgewright/artifacts").expanduser()
+    ledger_key_file: Path = Path("~/.edgewright/secrets/ledger-key.pem").expanduser()
