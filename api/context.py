@@ -131,7 +131,8 @@ class Services:
     tokens: Tokens
     secrets: SecretStore
     artifacts: Artifacts
-    evidence: Evidence
+    evidence: Evidence | None
+    """None: this API keeps no ledger."""
     polls: QueuePolls
     inventory: Inventory | None
     """None: no NetBox is configured, and `readyz` says so."""

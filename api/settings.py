@@ -23,9 +23,13 @@ class ApiSettings(BaseSettings):
     """Empty: operations carry no link to the Temporal UI."""
     netbox_url: str = ""
     netbox_token_file: Path | None = None
-    webhook_urls: tuple[str, ...] = ()
-    """Where new findings and blocked operations are sent as CloudEvents."""
+    webhook_urls: str = ""
+    """Where new findings and blocked operations are sent as CloudEvents; separated by commas."""
     artifact_limit_mib: int = 256
+
+    @property
+    def webhooks(self) -> tuple[str, ...]:
+        return tuple(url.strip() for url in self.webhook_urls.split(",") if url.strip())
 
     @property
     def public_url(self) -> str:

@@ -126,7 +126,7 @@ async def get_evidence(entry: str, services: ServicesDep, principal: PrincipalDe
 @router.get("/evidence-key", operation_id="getEvidenceKey", dependencies=[VIEW])
 async def get_evidence_key(services: ServicesDep) -> PublicKey:
     """The Ed25519 public key that a bundle is verified with."""
-    return PublicKey(public_key=await in_thread(services.evidence.public_key))
+    return PublicKey(public_key=await in_thread(keeping.ledger(services).public_key))
 
 
 @router.get(

@@ -218,7 +218,7 @@ def _listing(kind: str) -> tuple[str, Listing]:
 
 def _kind_of(identity: str) -> str:
     """What an id is of, by its prefix."""
-    kinds = {"op": "operation", "hold": "hold", "tok": "token", "find": "finding", "fnd": "finding"}
+    kinds = {"op": "operation", "ho": "hold", "tk": "token", "fi": "finding"}
     prefix = identity.partition("-")[0]
     if prefix not in kinds:
         raise CommandError(

@@ -1,0 +1,66 @@
+"""Puts the API together from its settings: the only place that knows which store and which client is behind each Protocol."""
+
+from functools import partial
+from pathlib import Path
+
+import store
+from api.context import Services
+from api.settings import ApiSettings
+from api.temporal import connect
+from clients.netbox import NetBoxInventory, NetBoxSession
+from domain.errors import Rejected
+from domain.inventory import Inventory
+from store.access import AuditRows, QueuePollRows, TokenRows
+from store.artifacts import ArtifactFolder
+from store.declarations import DeclarationRows, PlanRows
+from store.operations import OperationRows
+from store.outbox import Outbox
+from store.secret_files import SecretFiles
+from store.settings import StoreSettings
+from store.standing import FindingRows, HoldRows
+from workflows.catalogue import KINDS
+
+
+class SettingsIncomplete(Rejected):
+    """Something that the API cannot do without is not set."""
+
+    kind = "settings-incomplete"
+
+
+async def services_from(settings: ApiSettings, stores: StoreSettings) -> Services:
+    """Opens nothing yet: Postgres, Temporal and NetBox are reached when they are first needed, and `readyz` says how they are.
+
+    Raises:
+        SettingsIncomplete: there is no database to keep operations in.
+    """
+    if not stores.database_url:
+        raise SettingsIncomplete(
+            "EDGEWRIGHT_DATABASE_URL is not set.",
+            do="Run `edgewright up`, or name a Postgres: postgresql+psycopg://edgewright_app@host/edgewright",
+        )
+    engine = store.connect(stores.database_url)
+    return Services(
+        settings=settings,
+        temporal=await connect(settings),
+        kinds=KINDS,
+        operations=OperationRows(engine),
+        declarations=DeclarationRows(engine),
+        plans=PlanRows(engine),
+        findings=FindingRows(engine),
+        holds=HoldRows(engine),
+        tokens=TokenRows(engine),
+        secrets=SecretFiles(stores.secrets_dir),
+        artifacts=ArtifactFolder(stores.artifacts_dir),
+        evidence=None,
+        polls=QueuePollRows(engine),
+        inventory=_inventory(settings.netbox_url, settings.netbox_token_file),
+        audit=AuditRows(engine).record,
+        pending_migrations=partial(store.pending_migrations, stores.database_url),
+        deliver_webhooks=partial(Outbox(engine).deliver, settings.webhooks),
+    )
+
+
+def _inventory(url: str, token_file: Path | None) -> Inventory | None:
+    if not url or token_file is None or not token_file.exists():
+        return None
+    return NetBoxInventory(NetBoxSession(url, token_file.read_text(encoding="utf-8").strip()))
