@@ -21,6 +21,7 @@ FACTORY_USER, FACTORY_PASSWORD = "root", "EWSECRET-factory-0penBmc"
 FACTORY_REF = SecretRef(path="site/lab/factory-bmc")
 SITE = "lab"
 ROOT = Path(__file__).parents[3]
+_PER_RACK = 25
 
 
 class LabBmcs:
@@ -92,18 +93,18 @@ def lab_bmcs(
     site = {
         "site": SITE,
         "logins": {"bmc": {"user": FACTORY_USER, "password": FACTORY_PASSWORD}},
-        "racks": [{"name": "r1", "units": 60}],
+        "racks": [{"name": f"r{rack}", "units": 60} for rack in range(len(profiles) // _PER_RACK + 1)],
         "servers": [
             {
                 "name": name,
-                "rack": "r1",
-                "unit": 1 + 2 * number,
+                "rack": f"r{number // _PER_RACK}",
+                "unit": 1 + 2 * (number % _PER_RACK),
                 "model": model,
                 "serial": f"EWT{number:05d}",
                 "mac_base": f"02:E3:7E:00:{number:02X}:00",
                 "bmc": {"address": addresses[name], "quirks": profile},
             }
-            for number, (name, profile) in enumerate(profiles.items(), 1)
+            for number, (name, profile) in enumerate(profiles.items())
         ],
     }
     folder.mkdir(parents=True, exist_ok=True)
@@ -151,6 +152,8 @@ def _obey(server: Any, order: dict[str, Any]) -> Any:
     match order["command"]:
         case "seed":
             world.faults.seed(order["kind"], device, order["arguments"], times=order["times"])
+        case "faults":
+            return [fault.target for fault in world.faults.active()]
         case "mend":
             world.faults.mend_all()
         case "advance":
