@@ -36,7 +36,9 @@ class NetBoxPools:
         if held:
             return held[0]
         # Addresses and prefixes have no name in NetBox; numbers and VLANs do, and a VLAN must have one.
-        body: Row = {"custom_fields": {Cf.KEY: request.claim}, "description": request.description}
+        body: Row = {"custom_fields": {Cf.KEY: request.claim}}
+        if request.description:  # NetBox 4.7's ASN pool refuses an empty one
+            body["description"] = request.description
         if request.prefix_length is not None:
             body["prefix_length"] = request.prefix_length
         if kind == "vlan":

@@ -142,15 +142,16 @@ def test_a_move_the_lifecycle_does_not_have_is_refused(inventory: NetBoxInventor
 
 
 def test_a_device_that_is_not_there_and_one_that_is_there_twice(
-    inventory: NetBoxInventory, session: NetBoxSession, site: SampleSite
+    inventory: NetBoxInventory, session: NetBoxSession, recorded: SampleSite, site: SampleSite
 ) -> None:
     with pytest.raises(DeviceUnknown, match="nowhere/r1-s01"):
-        inventory.set_lifecycle(order(site, "r1-s01", Lifecycle.AVAILABLE, site="nowhere"))
-    site.record(inventory)
-    leaf = next(d for d in inventory.devices(DeviceQuery(site=site.name)) if d.name == "leaf-a")
-    session.update("dcim/devices", [{"id": leaf.id, "custom_fields": {"ew_key": f"{site.name}/r1-s01"}}])
-    with pytest.raises(AmbiguousName, match="2 devices"):
-        inventory.set_lifecycle(order(site, "r1-s01", Lifecycle.AVAILABLE))
+        inventory.set_lifecycle(order(site, "r1-s01", Lifecycle.AVAILABLE).model_copy(update={"site": "nowhere"}))
+    devices = {d.name: d for d in inventory.devices(DeviceQuery(site=recorded.name))}
+    for key in (f"{recorded.name}/r1-s01", f"{recorded.name}/leaf-a"):
+        session.update("dcim/devices", [{"id": devices["leaf-a"].id, "custom_fields": {"ew_key": key}}])
+        if key.endswith("r1-s01"):
+            with pytest.raises(AmbiguousName, match="2 devices"):
+                inventory.set_lifecycle(order(recorded, "r1-s01", Lifecycle.AVAILABLE))
 
 
 def test_devices_are_listed_by_site_role_and_state(inventory: NetBoxInventory, recorded: SampleSite) -> None:
