@@ -115,8 +115,7 @@ async def start(services: Services, operation: Operation) -> Started:
     except WorkflowAlreadyStartedError:
         return await _lock_is_held(services, operation, workflow_id)
     except NO_ANSWER as error:
-        if code_of(error) in (RPCStatusCode.INVALID_ARGUMENT, RPCStatusCode.PERMISSION_DENIED):
-            raise
+        # Refused for a reason of its own (search attributes not registered, say), it is as good as silent: the row stays.
         log.warning("Temporal did not start %s: %s; the sweep tries again", operation.id, error)
         return Started(how=Start.POSTPONED, operation=operation)
     return Started(how=Start.STARTED, operation=await in_thread(services.operations.get, operation.id))

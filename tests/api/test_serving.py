@@ -1,5 +1,6 @@
 """`edgewright serve` as a process on the real services, spoken to by the command line."""
 
+import asyncio
 import os
 import signal
 import subprocess
@@ -10,20 +11,27 @@ from pathlib import Path
 
 import httpx
 import pytest
+from temporalio.client import Client
 
 import store
 from domain.access import Place, Role, token_digest
 from lab.embedded import free_ports
 from store.access import TokenRows
 from tests.conftest import Database, RunningTemporal
+from worker.temporal import ensure
 
 pytestmark = pytest.mark.services
 EDGEWRIGHT = str(Path(sys.executable).parent / "edgewright")
 DECLARATION = Path(__file__).parents[2] / "sites" / "one-rack.declaration.yaml"
 
 
+async def _registered(temporal: RunningTemporal) -> None:
+    await ensure(await Client.connect(temporal.address, namespace=temporal.namespace))
+
+
 @pytest.fixture
 def environment(migrated_database: Database, temporal: RunningTemporal, tmp_path: Path) -> dict[str, str]:
+    asyncio.run(_registered(temporal))
     tokens = TokenRows(store.connect(migrated_database.url))
     tokens.add(token_digest("a-token"), "tester", Role.ADMIN, Place(), created_by="test", expires_at=None)
     port = free_ports().api
