@@ -83,9 +83,16 @@ class LabBmcs:
 
 @contextmanager
 def lab_bmcs(
-    folder: Path, profiles: dict[str, str], *, model: str = "mgx-x86-4l40s", time_factor: float = 20.0
+    folder: Path,
+    profiles: dict[str, str],
+    *,
+    model: str = "mgx-x86-4l40s",
+    time_factor: float = 20.0,
+    certificates: dict[str, str] | None = None,
+    models: dict[str, str] | None = None,
 ) -> Iterator[LabBmcs]:
     """`profiles`: a quirk profile by device name. Addresses and the port are taken at random in 127.64.0.0/10."""
+    signed, built = certificates or {}, models or {}
     chosen = random.SystemRandom()
     block = f"127.{chosen.randrange(64, 128)}.{chosen.randrange(256)}"
     port = chosen.randrange(20000, 32000)
@@ -99,10 +106,14 @@ def lab_bmcs(
                 "name": name,
                 "rack": f"r{number // _PER_RACK}",
                 "unit": 1 + 2 * (number % _PER_RACK),
-                "model": model,
+                "model": built.get(name, model),
                 "serial": f"EWT{number:05d}",
                 "mac_base": f"02:E3:7E:00:{number:02X}:00",
-                "bmc": {"address": addresses[name], "quirks": profile},
+                "bmc": {
+                    "address": addresses[name],
+                    "quirks": profile,
+                    "certificate": signed.get(name, "self-signed"),
+                },
             }
             for number, (name, profile) in enumerate(profiles.items())
         ],
@@ -152,6 +163,8 @@ def _obey(server: Any, order: dict[str, Any]) -> Any:
     match order["command"]:
         case "seed":
             world.faults.seed(order["kind"], device, order["arguments"], times=order["times"])
+        case "ca":
+            return server.certificates.factory_ca()
         case "faults":
             return [fault.target for fault in world.faults.active()]
         case "mend":
