@@ -9,6 +9,7 @@ from temporalio import activity
 
 from activities.bmc_login import LOCKOUT_WINDOW_S, BmcLogins
 from activities.bmc_takeover import take_over
+from activities.heartbeat import beat
 from domain.bmc import (
     BmcAddress,
     BmcFactory,
@@ -29,12 +30,6 @@ from domain.errors import EdgewrightError
 from domain.hardware import BmcIdentity, PowerState, ServerHardware
 from domain.order import DEVICES_QUEUE
 from domain.secret import SecretStore
-
-
-def beat(detail: str) -> None:
-    """Tells Temporal that we are alive, where Temporal runs us."""
-    if activity.in_activity():
-        activity.heartbeat(detail)
 
 
 class BmcActivities:

@@ -6,9 +6,9 @@ from collections.abc import Iterable
 from temporalio import activity
 
 from activities.artifacts import ModelShelf
+from activities.site_facts import facts_of
 from domain.access import Place
 from domain.artifact import INLINE_LIMIT_BYTES, ArtifactStore
-from domain.cabling import CableState, CableVerdict
 from domain.finding import Severity, Sighting
 from domain.inventory import (
     Audited,
@@ -22,11 +22,10 @@ from domain.inventory import (
     RecordingPlan,
     Scope,
 )
-from domain.onboarding import RackVerdict, RecordOrder, SiteBundle, SwitchReadings
+from domain.onboarding import RecordOrder, SiteBundle
 from domain.plan import Action, Flag
 from domain.reconcile import RecordChanges, drift, not_declared, reconcile
 from domain.recording import cable_link, records
-from domain.recording_facts import SiteFacts
 from domain.records import Endpoint, Record
 
 
@@ -85,23 +84,9 @@ class InventoryActivities:
 
     # Beneath.
 
-    def _load(self, order: RecordOrder) -> tuple[SiteBundle, SiteFacts]:
-        bundle = self._shelf.get(SiteBundle, order.site.bundle)
-        readings = self._shelf.get(SwitchReadings, order.switches)
-        refs = (*order.verdicts, *((order.verdict,) if order.verdict is not None else ()))
-        verdicts = [self._shelf.get(RackVerdict, ref) for ref in refs]
-        cables: dict[str, CableVerdict] = {cable.key: cable for verdict in verdicts for cable in verdict.cables}
-        facts = SiteFacts(
-            operation=order.operation_id,
-            servers=tuple(server for verdict in verdicts for server in verdict.servers),
-            devices=readings.facts,
-            verified_cables=frozenset(key for key, cable in cables.items() if cable.state is CableState.VERIFIED),
-            wrong_cables=frozenset(key for key, cable in cables.items() if cable.wrong),
-        )
-        return bundle, facts
-
     def _compare(self, order: RecordOrder) -> tuple[RecordChanges, tuple[Flag, ...]]:
-        bundle, facts = self._load(order)
+        bundle = self._shelf.get(SiteBundle, order.site.bundle)
+        facts = facts_of(self._shelf, order)
         wanted = records(bundle.site, bundle.classes, facts)
         observed = self._inventory.observe(Scope.of(order.site.name, wanted, whole=True))
         return reconcile(wanted, observed), not_declared(_declared(bundle, wanted), observed)

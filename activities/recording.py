@@ -5,18 +5,19 @@ from collections.abc import Iterable
 from temporalio import activity
 
 from activities.artifacts import ModelShelf
+from activities.heartbeat import beat
+from activities.site_facts import facts_of
 from domain.access import Place
 from domain.artifact import ArtifactStore
-from domain.cabling import CableState
 from domain.errors import Conflict
 from domain.finding import Severity, Sighting
-from domain.inventory import Applied, DeviceQuery, Inventory, Refusal, Scope
+from domain.inventory import DeviceQuery, Inventory, Refusal, Scope
 from domain.judgement import moves
-from domain.onboarding import RackVerdict, Recorded, RecordOrder, SiteBundle, SwitchReadings
+from domain.onboarding import Recorded, RecordOrder, SiteBundle
 from domain.plan import Action, Change, Flag
 from domain.reconcile import reconcile
 from domain.recording import cable_records, rack_records, site_records
-from domain.recording_facts import ServerFacts, SiteFacts
+from domain.recording_facts import ServerFacts
 from domain.records import Record
 from domain.site import SiteDeclaration
 
@@ -40,14 +41,7 @@ class RecordingActivities:
             InventoryUnreachable: retried.
         """
         bundle = self._shelf.get(SiteBundle, order.site.bundle)
-        verdicts = [self._shelf.get(RackVerdict, ref) for ref in order.verdicts]
-        facts = SiteFacts(
-            operation=order.operation_id,
-            servers=tuple(server for verdict in verdicts for server in verdict.servers),
-            devices=self._shelf.get(SwitchReadings, order.switches).facts,
-            verified_cables=_verified(verdicts),
-            wrong_cables=frozenset(c.key for verdict in verdicts for c in verdict.cables if c.wrong),
-        )
+        facts = facts_of(self._shelf, order)
         if order.verdicts:
             return self._record(bundle.site, cable_records(bundle.site, facts), order.operation_id)
         return self._record(bundle.site, site_records(bundle.site, bundle.classes, facts), order.operation_id)
@@ -62,18 +56,13 @@ class RecordingActivities:
         assert order.rack is not None, "a rack's order names its rack"
         assert order.verdict is not None, "a rack is recorded after it was judged"
         bundle = self._shelf.get(SiteBundle, order.site.bundle)
-        verdict = self._shelf.get(RackVerdict, order.verdict)
-        facts = SiteFacts(
-            operation=order.operation_id,
-            servers=verdict.servers,
-            devices=self._shelf.get(SwitchReadings, order.switches).facts,
-        )
+        facts = facts_of(self._shelf, order)
         site, classes = bundle.site, bundle.classes
         # The catalogue entries for these servers' parts are only known now, so the frame is wanted again with them.
         wanted = {r.object: r for r in site_records(site, classes, facts)}
         wanted |= {r.object: r for r in rack_records(site, order.rack, classes, facts)}
         recorded = self._record(site, wanted.values(), order.operation_id)
-        moved, flags = self._move(site, order.operation_id, verdict.servers)
+        moved, flags = self._move(site, order.operation_id, facts.servers)
         return recorded.model_copy(update={"moved": moved, "flags": (*recorded.flags, *flags)})
 
     def _record(self, site: SiteDeclaration, wanted: Iterable[Record], operation: str) -> Recorded:
@@ -89,7 +78,7 @@ class RecordingActivities:
             if not planned.changes:
                 refused = ()
                 break
-            applied = self._apply(scope, planned.changes, operation)
+            applied = self._inventory.apply(scope, planned.changes, operation, beat)
             made = set(applied.done)
             done += [change for change in planned.changes if change.object in made]
             already += applied.already
@@ -105,9 +94,6 @@ class RecordingActivities:
             flags=(*(_flag_sighting(site, f) for f in flags), *(_refusal_sighting(site, r) for r in refused)),
         )
 
-    def _apply(self, scope: Scope, changes: tuple[Change, ...], operation: str) -> Applied:
-        return self._inventory.apply(scope, changes, operation, _beat)
-
     def _move(
         self, site: SiteDeclaration, operation: str, facts: tuple[ServerFacts, ...]
     ) -> tuple[int, tuple[Sighting, ...]]:
@@ -121,16 +107,6 @@ class RecordingActivities:
                 # Somebody took or moved the server meanwhile: it is theirs, and the others go on.
                 flags.append(_sighting(site, f"server/{move.device}", "state-conflict", error.message, error.do))
         return moved, tuple(flags)
-
-
-def _beat(done: int, total: int) -> None:
-    """NetBox takes its time for a batch; a rack's may take longer than the silence we allow."""
-    if activity.in_activity():
-        activity.heartbeat(done, total)
-
-
-def _verified(verdicts: Iterable[RackVerdict]) -> frozenset[str]:
-    return frozenset(c.key for verdict in verdicts for c in verdict.cables if c.state is CableState.VERIFIED)
 
 
 def _count(changes: Iterable[Change], action: Action) -> int:

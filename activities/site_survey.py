@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from temporalio import activity
 
 from activities.artifacts import ModelShelf
+from activities.heartbeat import beat
 from domain.artifact import ArtifactStore
 from domain.bmc import BmcAddress, BmcFactory, Endpoint, Reached
 from domain.discovery import BmcFound, Survey, discover, sightings
@@ -20,11 +21,6 @@ PROBE_TIMEOUT_S = 3.0
 PROBED_AT_ONCE = 256
 IDENTIFIED_AT_ONCE = 16
 """Few: a BMC answers slowly, and there is one connection to each."""
-
-
-def _beat(detail: str) -> None:
-    if activity.in_activity():
-        activity.heartbeat(detail)
 
 
 class SiteSurvey:
@@ -43,7 +39,7 @@ class SiteSurvey:
         bmcs = tuple(BmcAddress(host=host, port=port) for host in hosts for port in out_of_band.bmc_ports)
         switches = tuple(BmcAddress(host=host, port=port) for host in hosts for port in out_of_band.switch_ports)
         answering = set(
-            self._bmcs.answering((*bmcs, *switches), timeout_s=PROBE_TIMEOUT_S, at_once=PROBED_AT_ONCE, beat=_beat)
+            self._bmcs.answering((*bmcs, *switches), timeout_s=PROBE_TIMEOUT_S, at_once=PROBED_AT_ONCE, beat=beat)
         )
         reached = Reached(
             bmcs=tuple(address for address in bmcs if address in answering),
@@ -60,7 +56,7 @@ class SiteSurvey:
         with ThreadPoolExecutor(IDENTIFIED_AT_ONCE, thread_name_prefix="identify") as threads:
             bmcs = list(threads.map(self._identify, reached.bmcs))
             switches = list(threads.map(self._probe_switch, reached.switches))
-        _beat("identified")
+        beat("identified")
         known = tuple(bmc for bmc in bmcs if isinstance(bmc, BmcFound))
         presences = tuple(presence for presence in switches if presence is not None)
         # A switch answers HTTPS on the BMC's port too: what was identified once is no stranger.
