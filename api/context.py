@@ -12,7 +12,7 @@ from temporalio.client import Client
 
 from api.settings import ApiSettings
 from api.threads import in_thread
-from domain.access import AuditEvent, Place, Role, Token
+from domain.access import AuditEvent, Place, Role, Session, Token
 from domain.artifact import ArtifactRef, ArtifactStore
 from domain.declaration import Declaration, StoredPlan
 from domain.finding import FindingStore
@@ -63,6 +63,16 @@ class Tokens(Protocol):
     def revoke(self, token: str) -> Token: ...
 
     def list(self, reach: Place, page: PageRequest) -> Page[Token]: ...
+
+
+class Sessions(Protocol):
+    """Browsers that are signed in, by the hash of their cookie."""
+
+    def open(self, digest: str, token: str, expires_at: datetime) -> Session: ...
+
+    def find(self, digest: str) -> Session | None: ...
+
+    def close(self, digest: str) -> None: ...
 
 
 class QueuePolls(Protocol):
@@ -129,6 +139,7 @@ class Services:
     findings: FindingStore
     holds: HoldStore
     tokens: Tokens
+    sessions: Sessions
     secrets: SecretStore
     artifacts: Artifacts
     evidence: Evidence | None

@@ -16,6 +16,7 @@ from store.declarations import DeclarationRows, PlanRows
 from store.operations import OperationRows
 from store.outbox import Outbox
 from store.secret_files import SecretFiles
+from store.sessions import SessionRows
 from store.settings import StoreSettings
 from store.standing import FindingRows, HoldRows
 from workflows.catalogue import KINDS
@@ -49,6 +50,7 @@ async def services_from(settings: ApiSettings, stores: StoreSettings) -> Service
         findings=FindingRows(engine),
         holds=HoldRows(engine),
         tokens=TokenRows(engine),
+        sessions=SessionRows(engine),
         secrets=SecretFiles(stores.secrets_dir),
         artifacts=ArtifactFolder(stores.artifacts_dir),
         evidence=None,

@@ -110,6 +110,18 @@ class Token(Model):
         return Principal(name=self.label, role=self.role, place=self.place, token=self.id)
 
 
+class Session(Model):
+    """A browser that signed in with a token. What it may do is read from the token each time, so a revoked token ends it."""
+
+    token: str
+    """The token's id."""
+    created_at: datetime
+    expires_at: datetime
+
+    def valid_at(self, now: datetime) -> bool:
+        return now < self.expires_at
+
+
 def token_digest(secret: str) -> str:
     """SHA-256 of a token. A fast hash is enough because our tokens carry 256 random bits: there is nothing to guess."""
     return hashlib.sha256(secret.encode()).hexdigest()

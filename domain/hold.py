@@ -24,6 +24,7 @@ class Hold(Model):
     since: datetime
     released_at: datetime | None = None
     released_by: str = ""
+    released_why: str = ""
 
     @property
     def in_force(self) -> bool:
@@ -53,7 +54,7 @@ class HoldStore(Protocol):
         """Holds a place. The same person holding the same place again gets the hold that is there."""
         ...
 
-    def release(self, hold: str, who: str) -> Hold:
+    def release(self, hold: str, who: str, why: str = "") -> Hold:
         """Releasing a released hold changes nothing."""
         ...
 

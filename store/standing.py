@@ -195,12 +195,13 @@ class HoldRows:
             connection.execute(insert(holds).values(id=hold.id, in_force=True, body=plain(hold), **columns_of(place)))
             return hold
 
-    def release(self, hold: str, who: str) -> Hold:
+    def release(self, hold: str, who: str, why: str = "") -> Hold:
         with self._engine.begin() as connection:
             found = _hold(connection, hold, lock=True)
             if not found.in_force:
                 return found
-            released = found.model_copy(update={"released_at": self._clock(), "released_by": who})
+            changes = {"released_at": self._clock(), "released_by": who, "released_why": why}
+            released = found.model_copy(update=changes)
             connection.execute(update(holds).where(holds.c.id == hold).values(in_force=False, body=plain(released)))
             return released
 

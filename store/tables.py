@@ -97,6 +97,14 @@ tokens = Table(
     *_place(),
     Column("body", JSONB, nullable=False),
 )
+sessions = Table(
+    "sessions",
+    metadata,
+    Column("digest", Text, primary_key=True),
+    Column("token", Text, nullable=False),
+    _time("created_at"),
+    _time("expires_at"),
+)
 queue_polls = Table(
     "queue_polls",
     metadata,

@@ -25,6 +25,10 @@ class Acknowledgement(Declared):
     note: str = Field(default="", max_length=500)
 
 
+class Release(Declared):
+    why: str = Field(default="", max_length=500)
+
+
 class Nothing(Declared):
     """An empty body."""
 
@@ -105,10 +109,10 @@ async def get_hold(hold: str, services: ServicesDep, principal: PrincipalDep) ->
 
 @router.post("/holds/{hold}/release", operation_id="releaseHold", dependencies=[OPERATE])
 async def release_hold(
-    hold: str, body: Nothing, services: ServicesDep, principal: PrincipalDep, key: KeyDep, answers: AnswersDep
+    hold: str, body: Release, services: ServicesDep, principal: PrincipalDep, key: KeyDep, answers: AnswersDep
 ) -> HoldReleased:
     """What waits for it is told and goes on."""
-    return await answers.once(key, lambda: holds.release(services, principal, hold))
+    return await answers.once(key, lambda: holds.release(services, principal, hold, body.why))
 
 
 @router.get("/evidence", operation_id="listEvidence", dependencies=[VIEW])

@@ -45,11 +45,11 @@ async def page(services: Services, principal: Principal, released: bool, request
     return await in_thread(services.holds.list, principal.place, request, released=released)
 
 
-async def release(services: Services, principal: Principal, hold: str) -> HoldReleased:
+async def release(services: Services, principal: Principal, hold: str, why: str = "") -> HoldReleased:
     """Releasing again tells again: a workflow looks at the holds itself, so being told twice changes nothing."""
     await get(services, principal, hold)
-    released = await in_thread(services.holds.release, hold, principal.name)
-    await _audit(services, principal, "hold.release", released)
+    released = await in_thread(services.holds.release, hold, principal.name, why)
+    await _audit(services, principal, "hold.release", released, why)
     told: list[str] = []
     for operation in await _held(services, released.place):
         for workflow_id in {w.workflow_id or workflow_id_of(operation) for w in operation.waiting}:
@@ -86,8 +86,8 @@ async def _whole(services: Services, place: Place) -> Place:
     return place if head is None else place.model_copy(update={"region": head.place.region})
 
 
-async def _audit(services: Services, principal: Principal, action: str, hold: Hold) -> None:
+async def _audit(services: Services, principal: Principal, action: str, hold: Hold, why: str = "") -> None:
     event = AuditEvent(
-        at=now(), who=principal.name, action=action, object=hold.id, place=hold.place, detail=hold.reason
+        at=now(), who=principal.name, action=action, object=hold.id, place=hold.place, detail=why or hold.reason
     )
     await services.record(event)

@@ -31,9 +31,12 @@ def hold(
         say(f"{place} is held: {made['id']}. Let it go on: edgewright release {made['id']}")
 
 
-def release(hold: Annotated[str, typer.Argument(metavar="HOLD")]) -> None:
+def release(
+    hold: Annotated[str, typer.Argument(metavar="HOLD")],
+    why: Annotated[str, typer.Option("--why", help="Why it may go on; kept with the hold.")] = "",
+) -> None:
     """Releases a hold; what waits for it goes on."""
-    released = connect().post(f"/v1/holds/{hold}/release", {})
+    released = connect().post(f"/v1/holds/{hold}/release", {"why": why})
     told = released.get("told", ())
     say(f"{hold} is released." + (f" Told: {', '.join(told)}." if told else ""))
 

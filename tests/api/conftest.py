@@ -90,6 +90,7 @@ def services_with(temporal: Client, settings: ApiSettings | None = None) -> tupl
         findings=kept.KeptFindings(),
         holds=kept.KeptHolds(),
         tokens=tokens,
+        sessions=kept.KeptSessions(),
         secrets=kept.KeptSecrets(),  # pyright: ignore[reportArgumentType]
         artifacts=kept.KeptArtifacts(),
         evidence=kept.KeptEvidence(),

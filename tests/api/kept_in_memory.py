@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
 from api.context import EvidenceEntry, now
-from domain.access import Place, Role, Token
+from domain.access import Place, Role, Session, Token
 from domain.artifact import ArtifactRef
 from domain.canonical import digest
 from domain.declaration import Declaration, StoredPlan
@@ -214,10 +214,10 @@ class KeptHolds:
         self.kept[identity] = Hold(id=identity, place=place, reason=reason, who=who, since=now())
         return self.kept[identity]
 
-    def release(self, hold: str, who: str) -> Hold:
+    def release(self, hold: str, who: str, why: str = "") -> Hold:
         found = self.get(hold)
         if found.in_force:
-            self.kept[hold] = found.model_copy(update={"released_at": now(), "released_by": who})
+            self.kept[hold] = found.model_copy(update={"released_at": now(), "released_by": who, "released_why": why})
         return self.kept[hold]
 
     def get(self, hold: str) -> Hold:
@@ -259,6 +259,22 @@ class KeptTokens:
 
     def list(self, reach: Place, page: PageRequest) -> Page[Token]:
         return paged([t for t in self.kept.values() if reach.covers(t.place)], page, lambda t: t.id)
+
+
+class KeptSessions:
+    def __init__(self) -> None:
+        self.kept: dict[str, Session] = {}
+
+    def open(self, digest: str, token: str, expires_at: datetime) -> Session:
+        self.kept[digest] = Session(token=token, created_at=now(), expires_at=expires_at)
+        return self.kept[digest]
+
+    def find(self, digest: str) -> Session | None:
+        found = self.kept.get(digest)
+        return found if found and found.valid_at(now()) else None
+
+    def close(self, digest: str) -> None:
+        self.kept.pop(digest, None)
 
 
 class KeptSecrets:
