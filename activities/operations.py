@@ -9,6 +9,7 @@ from domain.operation import (
     OpenOrder,
     Operation,
     OperationStore,
+    PlanRecord,
     ProgressRecord,
     Taken,
     TakeOrder,
@@ -33,6 +34,11 @@ class OperationActivities:
     def take_operation(self, order: TakeOrder) -> Taken:
         """Every workflow's first step. Not granted: another run has the row or it has ended, and this run must end at once."""
         return self._operations.take(order.operation, order.workflow_id, order.run_id)
+
+    @activity.defn
+    def record_plan(self, record: PlanRecord) -> Operation:
+        """The row names the plan from here on, so that whoever looks at the operation finds it."""
+        return self._operations.record_plan(record)
 
     @activity.defn
     def record_progress(self, record: ProgressRecord) -> Operation:

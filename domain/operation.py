@@ -209,6 +209,14 @@ class ProgressRecord(Model):
     summary: str = ""
 
 
+class PlanRecord(Model):
+    """What a run has planned. Only that run's own row takes it."""
+
+    operation: str
+    run_id: str
+    plan_hash: str
+
+
 class WaitingRecord(Model):
     """Before a wait: `waiting`. After it: `cleared`, the keys of waits that are over."""
 
@@ -243,6 +251,13 @@ class OperationStore(Protocol):
 
     def take(self, operation: str, workflow_id: str, run_id: str) -> Taken:
         """accepted → running, once: the same run may ask again, any other is refused, and so is an ended row."""
+        ...
+
+    def record_plan(self, record: PlanRecord) -> Operation:
+        """Writes which plan the operation works by; a later plan of the same run (a deferred stage) replaces it.
+
+        An ended row keeps what it has. Raises `Conflict` if another run has the row.
+        """
         ...
 
     def record_progress(self, record: ProgressRecord) -> Operation: ...

@@ -17,6 +17,7 @@ from domain.operation import (
     OperationState,
     OperationUnknown,
     Outcome,
+    PlanRecord,
     ProgressRecord,
     Step,
     Taken,
@@ -92,6 +93,16 @@ class OperationRows:
             _save(connection, taken)
             return Taken(granted=True, operation=taken)
 
+    def record_plan(self, record: PlanRecord) -> Operation:
+        with self._engine.begin() as connection:
+            row = _existing(connection, record.operation, lock=True)
+            _refuse_other_run(row, record.run_id, "its plan was not written")
+            if row.state.ended or row.plan_hash == record.plan_hash:
+                return row
+            changed = row.model_copy(update={"plan_hash": record.plan_hash})
+            _save(connection, changed)
+            return changed
+
     def record_progress(self, record: ProgressRecord) -> Operation:
         with self._engine.begin() as connection:
             row = _existing(connection, record.operation, lock=True)
@@ -123,11 +134,8 @@ class OperationRows:
     def end(self, operation: str, run_id: str, outcome: Outcome, steps: tuple[Step, ...] = ()) -> Operation:
         with self._engine.begin() as connection:
             row = _existing(connection, operation, lock=True)
-            if row.first_run_id and row.first_run_id != run_id:
-                raise Conflict(
-                    f"{operation} belongs to run {row.first_run_id}, not to {run_id}: it was not ended.",
-                    do=f"See: edgewright why {operation}",
-                )
+            if row.first_run_id:
+                _refuse_other_run(row, run_id, "it was not ended")
             return row if row.state.ended else self._end(connection, row, outcome, steps)
 
     def refuse(self, operation: str, outcome: Outcome) -> Operation:
@@ -206,6 +214,14 @@ def _existing(connection: Connection, operation: str, *, lock: bool = False) -> 
     if body is None:
         raise OperationUnknown(f"No operation is called {operation}.", do="See: edgewright get operations")
     return Operation.model_validate(body)
+
+
+def _refuse_other_run(row: Operation, run_id: str, so: str) -> None:
+    if row.first_run_id != run_id:
+        raise Conflict(
+            f"{row.id} belongs to run {row.first_run_id or '(none yet)'}, not to {run_id}: {so}.",
+            do=f"See: edgewright why {row.id}",
+        )
 
 
 def _columns(operation: Operation) -> dict[str, object]:

@@ -19,11 +19,12 @@ from domain.onboarding import (
     SiteRef,
     SwitchesRead,
 )
-from domain.operation import EndOrder, Operation, ProgressRecord, Taken, TakeOrder, WaitingRecord
+from domain.operation import EndOrder, Operation, PlanRecord, ProgressRecord, Taken, TakeOrder, WaitingRecord
 from workflows.activity import Activity
 from workflows.policies import BMC, INVENTORY, SCAN, STORE, SWITCH
 
 TAKE_OPERATION = Activity("take_operation", "Take the operation", TakeOrder, Taken, STORE)
+RECORD_PLAN = Activity("record_plan", "Write down what it will do", PlanRecord, Operation, STORE)
 RECORD_PROGRESS = Activity("record_progress", "Write down how far it is", ProgressRecord, Operation, STORE)
 RECORD_WAITING = Activity("record_waiting", "Write down why it waits", WaitingRecord, Operation, STORE)
 END_OPERATION = Activity("end_operation", "Write down how it ended", EndOrder, Operation, STORE)

@@ -85,6 +85,9 @@ class KeptOperations:
             ),
         )
 
+    def record_plan(self, record: object) -> Operation:
+        raise AssertionError("the API makes no plan")
+
     def record_progress(self, record: object) -> Operation:
         raise AssertionError("the API writes no progress")
 

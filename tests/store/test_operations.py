@@ -13,6 +13,7 @@ from domain.operation import (
     OperationState,
     OperationUnknown,
     Outcome,
+    PlanRecord,
     ProgressRecord,
     Step,
     Waiting,
@@ -155,3 +156,18 @@ def test_lists_show_only_what_a_token_reaches_page_by_page(engine: Engine) -> No
 def test_an_unknown_operation_is_named(engine: Engine) -> None:
     with pytest.raises(OperationUnknown, match="op-none"):
         OperationRows(engine).get("op-none")
+
+
+def test_the_plan_is_written_by_the_rows_own_run_alone_and_an_ended_row_keeps_its_plan(engine: Engine) -> None:
+    rows = OperationRows(engine)
+    operation = rows.open(draft()).operation.id
+    mine = PlanRecord(operation=operation, run_id="run-1", plan_hash="a" * 64)
+    with pytest.raises(Conflict, match="its plan was not written"):
+        rows.record_plan(mine)
+    rows.take(operation, "site/oslo-1/fabric", "run-1")
+    assert rows.record_plan(mine) == rows.record_plan(mine) == rows.get(operation)
+    assert rows.get(operation).plan_hash == "a" * 64
+    with pytest.raises(Conflict, match="belongs to run run-1"):
+        rows.record_plan(mine.model_copy(update={"run_id": "run-2", "plan_hash": "b" * 64}))
+    rows.end(operation, "run-1", DONE)
+    assert rows.record_plan(mine.model_copy(update={"plan_hash": "c" * 64})).plan_hash == "a" * 64
