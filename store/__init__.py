@@ -2,5 +2,6 @@
 
 from store.database import connect
 from store.migrating import migrate, pending_migrations
+from store.roles import ensure_role, ensure_token_file
 
-__all__ = ["connect", "migrate", "pending_migrations"]
+__all__ = ["connect", "ensure_role", "ensure_token_file", "migrate", "pending_migrations"]

@@ -2,6 +2,27 @@
 
 import typer
 
+PANEL = "Processes"
+
 
 def register(app: typer.Typer) -> None:
     """Adds this package's commands to the command line."""
+    app.command("worker", rich_help_panel=PANEL)(worker)
+    app.command("bootstrap", rich_help_panel=PANEL)(bootstrap)
+
+
+# Each loads what it needs when it is called: the command line has other commands, and these imports cost a second.
+
+
+def worker() -> None:
+    """Runs workflows and activities until it is stopped. Its queues and what it talks to are set by EDGEWRIGHT_… (see .env.example)."""
+    from worker.processes import work_until_stopped
+
+    work_until_stopped()
+
+
+def bootstrap() -> None:
+    """Makes what we need in Postgres, Temporal and NetBox, and says what it did. Running it again changes nothing."""
+    from worker.processes import bootstrap_once
+
+    bootstrap_once()

@@ -5,7 +5,15 @@ from pathlib import Path
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from clients.netbox import NetBoxSession
+from domain.errors import Rejected
 from domain.order import CONTROL_QUEUE, DEVICES_QUEUE
+
+
+class SettingsIncomplete(Rejected):
+    """Something that this process cannot do without is not set."""
+
+    kind = "settings-incomplete"
 
 
 class TemporalSettings(BaseSettings):
@@ -22,6 +30,32 @@ class TemporalSettings(BaseSettings):
     api_key_file: Path | None = None
 
 
+class NetBoxSettings(BaseSettings):
+    """Ours, or a customer's. Only the control queue and bootstrap need it."""
+
+    model_config = SettingsConfigDict(env_prefix="EDGEWRIGHT_NETBOX_", extra="ignore")
+
+    url: str = ""
+    token_file: Path | None = None
+    ca_file: Path | None = None
+
+    def session(self) -> NetBoxSession:
+        """Opens nothing yet. Raises `SettingsIncomplete`."""
+        if not self.url or self.token_file is None:
+            raise SettingsIncomplete(
+                "EDGEWRIGHT_NETBOX_URL and EDGEWRIGHT_NETBOX_TOKEN_FILE are not both set.",
+                do="Run `edgewright up`, or name a NetBox and a file with an API token that may write there.",
+            )
+        try:
+            token = self.token_file.read_text(encoding="utf-8").strip()
+        except OSError as error:
+            raise SettingsIncomplete(
+                f"The NetBox token file {self.token_file} cannot be read: {error.strerror}.",
+                do="Correct EDGEWRIGHT_NETBOX_TOKEN_FILE or the file's mode.",
+            ) from error
+        return NetBoxSession(self.url, token, ca_bundle=str(self.ca_file) if self.ca_file else None)
+
+
 class WorkerSettings(BaseSettings):
     model_config = SettingsConfigDict(env_prefix="EDGEWRIGHT_WORKER_", extra="ignore")
 
@@ -34,6 +68,8 @@ class WorkerSettings(BaseSettings):
     """How many devices are spoken to at once."""
     cached_workflows: int = Field(default=600, ge=0)
     graceful_stop_s: float = Field(default=20, ge=0)
+    secret_marker: str = ""
+    """Stands in front of every password that is generated for a device, so that tests find one that leaked."""
 
     @property
     def queue_names(self) -> tuple[str, ...]:

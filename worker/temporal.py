@@ -1,5 +1,8 @@
 """Connecting to Temporal, and what must be registered there: our search attributes and the retention."""
 
+import asyncio
+import logging
+import time
 from collections.abc import Iterable
 from datetime import timedelta
 from pathlib import Path
@@ -27,6 +30,12 @@ from workflows.search_attributes import ALL
 RETENTION = timedelta(days=30)
 """How long Temporal keeps what has ended; nothing older relies on it."""
 
+AGAIN_S = 2.0
+NEW_NAMESPACE_S = 30.0
+"""A cluster's nodes read the list of namespaces every few seconds; until then they do not know a new one."""
+
+log = logging.getLogger(__name__)
+
 
 class TemporalUnreachable(Transient):
     """No Temporal server answers."""
@@ -51,6 +60,24 @@ async def connect(settings: TemporalSettings, *, runtime: Runtime | None = None,
             f"Temporal does not answer at {settings.address}: {error}",
             do="Start it (`edgewright up`), or correct EDGEWRIGHT_TEMPORAL_ADDRESS.",
         ) from error
+
+
+async def connect_patiently(
+    settings: TemporalSettings, *, runtime: Runtime | None = None, within_s: float | None = None
+) -> Client:
+    """As `connect`, but waits for a Temporal that does not answer yet; for ever, if `within_s` is not given.
+
+    A worker that ended instead would have to be started again by somebody.
+    """
+    deadline = None if within_s is None else time.monotonic() + within_s
+    while True:
+        try:
+            return await connect(settings, runtime=runtime)
+        except TemporalUnreachable as error:
+            if deadline is not None and time.monotonic() > deadline:
+                raise
+            log.warning("%s Trying again.", error.message)
+            await asyncio.sleep(AGAIN_S)
 
 
 def _tls(settings: TemporalSettings) -> TLSConfig | bool:
@@ -111,7 +138,21 @@ async def ensure(client: Client) -> tuple[str, ...]:
             RegisterNamespaceRequest(namespace=client.namespace, workflow_execution_retention_period=ttl)
         )
         done.append(f"namespace {client.namespace}")
+        await _known(client)
     return (*done, *await ensure_search_attributes(client))
+
+
+async def _known(client: Client) -> None:
+    """Waits until a namespace that was just registered can be used."""
+    deadline = time.monotonic() + NEW_NAMESPACE_S
+    while True:
+        try:
+            await _absent(client)
+            return
+        except RPCError as error:
+            if error.status is not RPCStatusCode.NOT_FOUND or time.monotonic() > deadline:
+                raise
+        await asyncio.sleep(0.5)
 
 
 async def ensure_search_attributes(client: Client) -> tuple[str, ...]:

@@ -97,8 +97,10 @@ def start(command: Sequence[str], environment: Mapping[str, str], folder: Path, 
 
 def alive(record: Record) -> bool:
     """Whether the recorded process itself still runs; a zombie or a stranger with its number does not count."""
-    if child := _children.get(record.pid):
-        child.poll()
+    child = _children.get(record.pid)
+    if child is not None and child.poll() is None:
+        # Its leading thread may be a zombie already while others are still taken down: then there is no exit code yet.
+        return True
     return record.boot_id == _boot_id() and _start_ticks(record.pid) == record.start_ticks
 
 

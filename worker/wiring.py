@@ -1,0 +1,179 @@
+"""Puts the activities of each queue together: the only place that knows which client and which store is behind each Protocol.
+
+A new class of activities is one line in `CONTROL` or `DEVICES`.
+"""
+
+import inspect
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import Engine
+
+import store
+from activities.bmc import BmcActivities
+from activities.inventory import InventoryActivities
+from activities.ledger import LedgerActivities
+from activities.onboarding import OnboardingActivities
+from activities.operations import OperationActivities
+from activities.recording import RecordingActivities
+from activities.site_survey import SiteSurvey
+from clients import nvue
+from clients.netbox import NetBoxInventory
+from clients.redfish import RedfishBmcs
+from domain.artifact import ArtifactStore
+from domain.bmc import BmcFactory
+from domain.errors import Rejected
+from domain.inventory import Inventory
+from domain.nvue import SwitchPresence
+from domain.order import CONTROL_QUEUE, DEVICES_QUEUE
+from domain.secret import SecretStore
+from store.artifacts import ArtifactFolder
+from store.database import utc_now
+from store.declarations import DeclarationRows
+from store.ledger import Ledger, signing_key
+from store.operations import OperationRows
+from store.secret_files import SecretFiles
+from store.settings import StoreSettings
+from store.standing import FindingRows, HoldRows
+from worker.settings import NetBoxSettings, SettingsIncomplete, WorkerSettings
+from workflows import calls
+from workflows.activity import Activity
+
+
+class WiringIncomplete(Rejected):
+    """A workflow calls an activity that no worker would run; a fault of this build, found before anything starts."""
+
+    kind = "wiring-incomplete"
+
+
+class QueueUnknown(Rejected):
+    """A queue that is neither `control`, nor `devices`, nor a site's own."""
+
+    kind = "queue-unknown"
+
+
+@dataclass(frozen=True)
+class ControlParts:
+    """What the control queue works with."""
+
+    engine: Engine
+    inventory: Inventory
+    artifacts: ArtifactStore
+    ledger: Ledger
+
+
+@dataclass(frozen=True)
+class DevicesParts:
+    """What a queue at devices works with: no inventory and no Postgres, so that its worker can stand at a site."""
+
+    bmcs: BmcFactory
+    secrets: SecretStore
+    artifacts: ArtifactStore
+    secret_marker: str = ""
+
+
+CONTROL: Mapping[type, Callable[[ControlParts], object]] = {
+    OperationActivities: lambda p: OperationActivities(
+        OperationRows(p.engine), FindingRows(p.engine), HoldRows(p.engine)
+    ),
+    OnboardingActivities: lambda p: OnboardingActivities(DeclarationRows(p.engine), p.artifacts),
+    RecordingActivities: lambda p: RecordingActivities(p.inventory, p.artifacts),
+    InventoryActivities: lambda p: InventoryActivities(p.inventory, p.artifacts),
+    LedgerActivities: lambda p: LedgerActivities(p.ledger),
+}
+
+DEVICES: Mapping[type, Callable[[DevicesParts], object]] = {
+    BmcActivities: lambda p: BmcActivities(p.bmcs, p.secrets, utc_now, secret_marker=p.secret_marker),
+    SiteSurvey: lambda p: SiteSurvey(p.bmcs, _probe_switch, p.artifacts),
+}
+
+AWAITED = frozenset({"read_switches", "take_over_credentials", "read_server"})
+"""Called by workflows, written at this moment; empty as soon as their class is in `DEVICES`."""
+
+
+def _probe_switch(host: str, port: int) -> SwitchPresence | None:
+    return nvue.probe(nvue.SwitchAddress(host=host, port=port))
+
+
+def activities_for(queue: str, settings: WorkerSettings) -> list[Callable[..., Any]]:
+    """Every activity of the queue, with its clients and stores; reads only those settings that the queue needs.
+
+    Raises:
+        QueueUnknown, SettingsIncomplete: with what to set.
+        WiringIncomplete: a workflow calls what is not registered.
+    """
+    check_calls()
+    if queue == CONTROL_QUEUE:
+        control = _control_parts()
+        wired = [make(control) for make in CONTROL.values()]
+    elif queue == DEVICES_QUEUE or queue.removeprefix("edge-") != queue:
+        devices = _devices_parts(settings)
+        wired = [make(devices) for make in DEVICES.values()]
+    else:
+        raise QueueUnknown(
+            f"There is no queue {queue!r}.",
+            do=f"Set EDGEWRIGHT_WORKER_QUEUES to {CONTROL_QUEUE}, {DEVICES_QUEUE} or edge-SITE, separated by commas.",
+        )
+    return [getattr(each, attribute) for each in wired for attribute in activity_names(type(each)).values()]
+
+
+def activity_names(kind: type) -> dict[str, str]:
+    """The names under which Temporal knows a class's activities, and the methods that they are."""
+    definitions = {
+        method: getattr(function, "__temporal_activity_definition", None)
+        for method, function in inspect.getmembers_static(kind, inspect.isfunction)
+    }
+    return {str(definition.name): method for method, definition in definitions.items() if definition is not None}
+
+
+def called() -> frozenset[str]:
+    """The names of all activities that workflows call."""
+    return frozenset(call.name for call in vars(calls).values() if isinstance(call, Activity))
+
+
+def check_calls(
+    control: frozenset[str] | None = None, devices: frozenset[str] | None = None, wanted: frozenset[str] | None = None
+) -> None:
+    """Each activity that workflows call is registered on exactly one kind of queue. Raises `WiringIncomplete`."""
+    control = registered(CONTROL) if control is None else control
+    devices = registered(DEVICES) if devices is None else devices
+    wanted = called() - AWAITED if wanted is None else wanted
+    absent = wanted - control - devices
+    doubled = control & devices
+    if absent or doubled:
+        what = [f"{name} has no activity" for name in sorted(absent)]
+        what += [f"{name} is on both queues" for name in sorted(doubled)]
+        raise WiringIncomplete(
+            f"Workflows call what this build does not register: {'; '.join(what)}.",
+            do="Add the activity's class to CONTROL or DEVICES in worker/wiring.py.",
+        )
+
+
+def registered(wiring: Mapping[type, Any]) -> frozenset[str]:
+    return frozenset(name for kind in wiring for name in activity_names(kind))
+
+
+def _control_parts() -> ControlParts:
+    stores, netbox = StoreSettings(), NetBoxSettings()
+    if not stores.database_url:
+        raise SettingsIncomplete(
+            "EDGEWRIGHT_DATABASE_URL is not set, and the control queue keeps operations there.",
+            do="Run `edgewright up`, or name a Postgres: postgresql+psycopg://edgewright_app@host/edgewright",
+        )
+    return ControlParts(
+        engine=store.connect(stores.database_url),
+        inventory=NetBoxInventory(netbox.session()),
+        artifacts=ArtifactFolder(stores.artifacts_dir),
+        ledger=Ledger(store.connect(stores.database_url, pool_size=2), signing_key(stores.ledger_key_file)),
+    )
+
+
+def _devices_parts(settings: WorkerSettings) -> DevicesParts:
+    stores = StoreSettings()
+    return DevicesParts(
+        bmcs=RedfishBmcs(),
+        secrets=SecretFiles(stores.secrets_dir),
+        artifacts=ArtifactFolder(stores.artifacts_dir),
+        secret_marker=settings.secret_marker,
+    )
