@@ -88,7 +88,8 @@ class Runbook:
                 result = await work()
             except (ActivityError, ChildWorkflowError, ApplicationError) as error:
                 if isinstance(error.cause, CancelledError):
-                    raise
+                    # As what it is: an activity that was cancelled comes wrapped in a failure, which nobody above expects.
+                    raise error.cause from error
                 reason = reason_of(error)
                 self._set(key, StepState.FAILED, reason)
                 choices = AFTER_FAILURE if can_skip else MUST_SUCCEED

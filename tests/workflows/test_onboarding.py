@@ -1,5 +1,6 @@
 """Site onboarding as an operator sees it, with activities of the same names and time that skips."""
 
+import asyncio
 import shutil
 import sys
 from collections import Counter
@@ -84,6 +85,7 @@ class World:
     unreadable: set[str] = field(default_factory=set)
     granted: bool = True
     record_failures: int = 0
+    switches_busy: bool = False
     calls: Counter[str] = field(default_factory=Counter)
     waits: list[str] = field(default_factory=list)
     outcome: Outcome | None = None
@@ -130,6 +132,9 @@ class World:
 
     @activity.defn
     async def read_switches(self, order: ReadSwitchesOrder) -> SwitchesRead:
+        self.calls["read switches"] += 1
+        if self.switches_busy:
+            raise ApplicationError("r1-leaf-a is busy", type="switch-busy")
         return SwitchesRead(readings=REF, read=1, total=1)
 
     @activity.defn
@@ -298,6 +303,20 @@ async def test_cancelling_ends_the_row_as_cancelled(environment: WorkflowEnviron
     world.answering = 0
     running = await start(environment)
     await running.waits_at("reach")
+    await running.handle.cancel()
+    with pytest.raises(WorkflowFailureError):
+        await running.handle.result()
+    assert world.outcome is not None
+    assert world.outcome.state is OperationState.CANCELLED
+
+
+async def test_cancelling_while_a_step_is_tried_again_ends_the_row_as_cancelled(
+    environment: WorkflowEnvironment, world: World
+):
+    world.switches_busy = True
+    running = await start(environment)
+    while not world.calls["read switches"]:
+        await asyncio.sleep(0.05)
     await running.handle.cancel()
     with pytest.raises(WorkflowFailureError):
         await running.handle.result()
