@@ -8,7 +8,6 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api import chores, metrics, problems
-from api.answers import Answers
 from api.context import Services
 from api.problems import ProblemBody
 from api.routes import declarations, devices, health, keeping, operations, records
@@ -35,7 +34,6 @@ def create_app(services: Services, *, with_chores: bool = True) -> FastAPI:
         redirect_slashes=False,
     )
     app.state.services = services
-    app.state.answers = Answers()
     for router in ROUTERS:
         app.include_router(router, responses=problems.RESPONSES)
     app.include_router(health.router)

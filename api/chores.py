@@ -6,8 +6,9 @@ import logging
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 
-from api.context import Services
+from api.context import Services, now
 from api.metrics import CHORES
 from api.services.queues import record_polls
 from api.services.reconciling import reconcile_all, sweep
@@ -27,11 +28,19 @@ async def _deliver(services: Services) -> int:
     return await in_thread(services.deliver_webhooks)
 
 
+ANSWERS_KEPT_FOR = timedelta(days=1)
+
+
+async def _forget_answers(services: Services) -> int:
+    return await in_thread(services.answers.forget, now() - ANSWERS_KEPT_FOR)
+
+
 CHORES_OF_THE_API = (
     Chore("sweep", 10, sweep),
     Chore("reconcile", 30, reconcile_all),
     Chore("queue-polls", 60, record_polls),
     Chore("webhooks", 5, _deliver),
+    Chore("old-answers", 3600, _forget_answers),
 )
 
 

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Protocol
 
+from pydantic import BaseModel
 from temporalio.client import Client
 
 from api.settings import ApiSettings
@@ -19,7 +20,7 @@ from domain.finding import FindingStore
 from domain.hold import HoldStore
 from domain.inventory import Inventory
 from domain.model import Json, Model
-from domain.operation import OperationStore
+from domain.operation import IdempotencyKey, OperationStore
 from domain.order import Order
 from domain.paging import Page, PageRequest
 from domain.secret import SecretStore
@@ -73,6 +74,45 @@ class Sessions(Protocol):
     def find(self, digest: str) -> Session | None: ...
 
     def close(self, digest: str) -> None: ...
+
+
+class JoinedStores(Protocol):
+    """The stores as they write in one transaction, together with an answer."""
+
+    @property
+    def findings(self) -> FindingStore: ...
+
+    @property
+    def holds(self) -> HoldStore: ...
+
+    @property
+    def tokens(self) -> Tokens: ...
+
+    @property
+    def audit(self) -> Callable[[AuditEvent], None]: ...
+
+
+class Answers(Protocol):
+    """One idempotency key, one answer. An operation's key is kept with its row instead."""
+
+    def find[T: BaseModel](self, key: IdempotencyKey, gives: type[T]) -> T | None:
+        """Raises `IdempotencyKeyReused` if the key came with another request."""
+        ...
+
+    def once[T: BaseModel](
+        self,
+        key: IdempotencyKey,
+        gives: type[T],
+        effect: Callable[[JoinedStores], T],
+        as_kept: Callable[[T], T] | None = None,
+    ) -> T:
+        """The answer kept for this key, or a new one: its effect and it are one transaction. What fails keeps nothing.
+
+        `as_kept` takes out of an answer what must not lie in a database.
+        """
+        ...
+
+    def forget(self, before: datetime) -> int: ...
 
 
 class QueuePolls(Protocol):
@@ -139,6 +179,7 @@ class Services:
     findings: FindingStore
     holds: HoldStore
     tokens: Tokens
+    answers: Answers
     sessions: Sessions
     secrets: SecretStore
     artifacts: Artifacts

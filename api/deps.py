@@ -10,7 +10,6 @@ from fastapi import Depends, Header, Query, Request
 from fastapi.dependencies.models import Dependant
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
-from api.answers import Answers
 from api.context import Services
 from api.problems import Refusal, invalid
 from api.services import access
@@ -125,10 +124,3 @@ def expected_version(
 
 
 VersionDep = Annotated[int | None, Depends(expected_version)]
-
-
-def answers_of(request: Request) -> Answers:
-    return request.app.state.answers
-
-
-AnswersDep = Annotated[Answers, Depends(answers_of)]

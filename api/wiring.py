@@ -11,6 +11,7 @@ from clients.netbox import NetBoxInventory, NetBoxSession
 from domain.errors import Rejected
 from domain.inventory import Inventory
 from store.access import AuditRows, QueuePollRows, TokenRows
+from store.answers import AnswerRows
 from store.artifacts import ArtifactFolder
 from store.declarations import DeclarationRows, PlanRows
 from store.operations import OperationRows
@@ -50,6 +51,7 @@ async def services_from(settings: ApiSettings, stores: StoreSettings) -> Service
         findings=FindingRows(engine),
         holds=HoldRows(engine),
         tokens=TokenRows(engine),
+        answers=AnswerRows(engine),
         sessions=SessionRows(engine),
         secrets=SecretFiles(stores.secrets_dir),
         artifacts=ArtifactFolder(stores.artifacts_dir),

@@ -2,13 +2,13 @@
 
 from datetime import datetime
 
-from sqlalchemy import Engine, func, insert, select, update
+from sqlalchemy import func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from domain.access import AuditEvent, Place, Role, Token
 from domain.errors import Rejected
 from domain.paging import Page, PageRequest
-from store.database import Clock, columns_of, inside, limited, new_id, page_of, plain, utc_now
+from store.database import Clock, Transactions, columns_of, inside, limited, new_id, page_of, plain, utc_now
 from store.tables import audit, queue_polls, tokens
 
 
@@ -19,7 +19,7 @@ class TokenUnknown(Rejected):
 
 
 class TokenRows:
-    def __init__(self, engine: Engine, clock: Clock = utc_now) -> None:
+    def __init__(self, engine: Transactions, clock: Clock = utc_now) -> None:
         self._engine = engine
         self._clock = clock
 
@@ -83,7 +83,7 @@ class TokenRows:
 class QueuePollRows:
     """The newest poll of each worker; an older one, recorded late, changes nothing."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Transactions) -> None:
         self._engine = engine
 
     def record(self, queue: str, identity: str, at: datetime) -> None:
@@ -108,7 +108,7 @@ class QueuePollRows:
 class AuditRows:
     """Append-only: there is no way to change or remove what was recorded, for our role by grant, for all by trigger."""
 
-    def __init__(self, engine: Engine) -> None:
+    def __init__(self, engine: Transactions) -> None:
         self._engine = engine
 
     def record(self, event: AuditEvent) -> None:

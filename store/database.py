@@ -2,12 +2,13 @@
 
 import builtins
 import secrets
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Generator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Protocol
 
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement, Engine, Select, Table, create_engine, or_
+from sqlalchemy import ColumnElement, Connection, Engine, Select, Table, create_engine, or_
 
 from domain.access import Place
 from domain.operation import sortable_id
@@ -16,6 +17,31 @@ from domain.paging import PAGE_LIMIT, Page, PageRequest
 LEVELS = ("region", "site", "rack", "server")
 
 type Clock = Callable[[], datetime]
+
+
+class Transactions(Protocol):
+    """Where a repository gets its connection: an engine, or a transaction that somebody else ends (`Joined`)."""
+
+    def begin(self) -> AbstractContextManager[Connection]: ...
+
+    def connect(self) -> AbstractContextManager[Connection]: ...
+
+
+class Joined:
+    """Lets a repository write inside a transaction that others write in too: all of it is kept, or nothing."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    @contextmanager
+    def begin(self) -> Generator[Connection]:
+        """A savepoint: what fails in it is undone, the transaction around it lives on."""
+        with self._connection.begin_nested():
+            yield self._connection
+
+    @contextmanager
+    def connect(self) -> Generator[Connection]:
+        yield self._connection
 
 
 def utc_now() -> datetime:

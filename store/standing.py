@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, Engine, func, insert, select, update
+from sqlalchemy import Connection, func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from domain.access import Place
@@ -17,7 +17,7 @@ from domain.finding import (
 )
 from domain.hold import Hold, HoldUnknown
 from domain.paging import Page, PageRequest
-from store.database import Clock, around, columns_of, inside, limited, new_id, page_of, plain, utc_now
+from store.database import Clock, Transactions, around, columns_of, inside, limited, new_id, page_of, plain, utc_now
 from store.outbox import announce
 from store.tables import finding_reports, findings, holds
 
@@ -25,7 +25,7 @@ from store.tables import finding_reports, findings, holds
 class FindingRows:
     """Fulfils `domain.finding.FindingStore`."""
 
-    def __init__(self, engine: Engine, clock: Clock = utc_now) -> None:
+    def __init__(self, engine: Transactions, clock: Clock = utc_now) -> None:
         self._engine = engine
         self._clock = clock
 
@@ -177,7 +177,7 @@ def _save_finding(connection: Connection, finding: Finding) -> None:
 class HoldRows:
     """Fulfils `domain.hold.HoldStore`."""
 
-    def __init__(self, engine: Engine, clock: Clock = utc_now) -> None:
+    def __init__(self, engine: Transactions, clock: Clock = utc_now) -> None:
         self._engine = engine
         self._clock = clock
 

@@ -50,6 +50,7 @@ idempotency_keys = Table(
     Column("key", Text, primary_key=True),
     Column("request_digest", Text, nullable=False),
     Column("operation", Text, nullable=False),
+    Column("answer", JSONB, nullable=True),
     _time("at"),
 )
 plans = Table(

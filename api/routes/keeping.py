@@ -4,7 +4,7 @@ from typing import Annotated
 
 from fastapi import APIRouter, Path, Request, Response
 
-from api.deps import ADMINISTER, OPERATE, VIEW, AnswersDep, KeyDep, PageDep, PrincipalDep, ServicesDep
+from api.deps import ADMINISTER, OPERATE, VIEW, KeyDep, PageDep, PrincipalDep, ServicesDep
 from api.routes.records import Nothing
 from api.services import access, keeping
 from api.services.access import NewToken, TokenRequest
@@ -58,11 +58,9 @@ async def list_tokens(services: ServicesDep, principal: PrincipalDep, page: Page
 
 
 @router.post("/tokens", operation_id="createToken", status_code=201, dependencies=[ADMINISTER])
-async def create_token(
-    body: TokenRequest, services: ServicesDep, principal: PrincipalDep, key: KeyDep, answers: AnswersDep
-) -> NewToken:
+async def create_token(body: TokenRequest, services: ServicesDep, principal: PrincipalDep, key: KeyDep) -> NewToken:
     """The secret is in this answer and nowhere else: what is kept is its hash."""
-    return await answers.once(key, lambda: access.create_token(services, principal, body))
+    return await access.create_token(services, principal, body, key)
 
 
 @router.get("/tokens/{token}", operation_id="getToken", dependencies=[ADMINISTER])
@@ -71,7 +69,5 @@ async def get_token(token: str, services: ServicesDep, principal: PrincipalDep) 
 
 
 @router.post("/tokens/{token}/revoke", operation_id="revokeToken", dependencies=[ADMINISTER])
-async def revoke_token(
-    token: str, body: Nothing, services: ServicesDep, principal: PrincipalDep, key: KeyDep, answers: AnswersDep
-) -> Token:
-    return await answers.once(key, lambda: access.revoke_token(services, principal, token))
+async def revoke_token(token: str, body: Nothing, services: ServicesDep, principal: PrincipalDep, key: KeyDep) -> Token:
+    return await access.revoke_token(services, principal, token, key)

@@ -7,13 +7,14 @@ from fastapi import APIRouter, Depends, Query, Response, status
 from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import Field
 
-from api.deps import ADMINISTER, OPERATE, VIEW, AnswersDep, KeyDep, PageDep, PrincipalDep, ServicesDep
+from api.deps import ADMINISTER, OPERATE, VIEW, KeyDep, PageDep, PrincipalDep, ServicesDep
 from api.services import decisions, events, operations
 from api.services.decisions import DecisionTaken
 from api.services.operations import APPLY, AUDIT, PLAN, OperationView
 from api.services.reconciling import reconcile
 from api.services.why import Why
 from api.services.why import why as why_it_waits
+from api.threads import in_thread
 from domain.access import Place
 from domain.model import Declared
 from domain.operation import Choice, Operation, OperationFilter, OperationState
@@ -141,11 +142,8 @@ async def approve(
     services: ServicesDep,
     principal: PrincipalDep,
     key: KeyDep,
-    answers: AnswersDep,
 ) -> DecisionTaken:
-    return await answers.once(
-        key, lambda: decisions.answer(services, principal, found, Choice.APPROVE, body.why, body.step, key)
-    )
+    return await decisions.answer(services, principal, found, Choice.APPROVE, body.why, body.step, key)
 
 
 @router.post("/operations/{operation}/retry", operation_id="retryOperation", dependencies=[OPERATE])
@@ -155,18 +153,17 @@ async def retry(
     services: ServicesDep,
     principal: PrincipalDep,
     key: KeyDep,
-    answers: AnswersDep,
     response: Response,
 ) -> DecisionTaken:
     """Tries the blocked step again. Of an operation that ended `partial` or `failed`: opens a new one (202)."""
-    if found.state.ended:
+    # The same key may come again after the blocked operation it answered has ended: that is a repeat, no new operation.
+    kept = await in_thread(services.answers.find, key, DecisionTaken)
+    if kept is None and found.state.ended:
         made = await operations.retry_ended(services, principal, found, key)
         response.status_code = status.HTTP_202_ACCEPTED
         response.headers["Location"] = f"/v1/operations/{made.id}"
         return DecisionTaken(operation=made.id, step="", choice=Choice.RETRY)
-    return await answers.once(
-        key, lambda: decisions.answer(services, principal, found, Choice.RETRY, body.why, body.step, key)
-    )
+    return await decisions.answer(services, principal, found, Choice.RETRY, body.why, body.step, key)
 
 
 @router.post("/operations/{operation}/skip", operation_id="skipOperation", dependencies=[OPERATE])
@@ -176,11 +173,8 @@ async def skip(
     services: ServicesDep,
     principal: PrincipalDep,
     key: KeyDep,
-    answers: AnswersDep,
 ) -> DecisionTaken:
-    return await answers.once(
-        key, lambda: decisions.answer(services, principal, found, Choice.SKIP, body.why, body.step, key)
-    )
+    return await decisions.answer(services, principal, found, Choice.SKIP, body.why, body.step, key)
 
 
 @router.post("/operations/{operation}/abandon", operation_id="abandonOperation", dependencies=[OPERATE])
@@ -190,11 +184,8 @@ async def abandon(
     services: ServicesDep,
     principal: PrincipalDep,
     key: KeyDep,
-    answers: AnswersDep,
 ) -> DecisionTaken:
-    return await answers.once(
-        key, lambda: decisions.answer(services, principal, found, Choice.ABANDON, body.why, body.step, key)
-    )
+    return await decisions.answer(services, principal, found, Choice.ABANDON, body.why, body.step, key)
 
 
 @router.post("/operations/{operation}/cancel", operation_id="cancelOperation", status_code=202, dependencies=[OPERATE])
@@ -204,10 +195,9 @@ async def cancel(
     services: ServicesDep,
     principal: PrincipalDep,
     key: KeyDep,
-    answers: AnswersDep,
 ) -> OperationView:
     """Asks it to stop; it cleans up and ends by itself."""
-    await answers.once(key, lambda: decisions.cancel(services, principal, found, body.why))
+    await decisions.cancel(services, principal, found, body.why, key)
     return operations.view(services, await operations.get(services, principal, found.id))
 
 
@@ -218,8 +208,7 @@ async def terminate(
     services: ServicesDep,
     principal: PrincipalDep,
     key: KeyDep,
-    answers: AnswersDep,
 ) -> OperationView:
     """Ends it at once without clean-up. Cancel is almost always right instead."""
-    await answers.once(key, lambda: decisions.terminate(services, principal, found, body.why))
+    await decisions.terminate(services, principal, found, body.why, key)
     return operations.view(services, await reconcile(services, await operations.get(services, principal, found.id)))

@@ -7,7 +7,7 @@ from fastapi.responses import PlainTextResponse
 from pydantic import Field
 
 from api.context import EvidenceEntry
-from api.deps import OPERATE, VIEW, AnswersDep, KeyDep, PageDep, PrincipalDep, ServicesDep
+from api.deps import OPERATE, VIEW, KeyDep, PageDep, PrincipalDep, ServicesDep
 from api.services import findings, holds, keeping, plans
 from api.services.holds import HoldReleased, HoldRequest
 from api.services.plans import PlanLine, PlanView
@@ -82,9 +82,8 @@ async def acknowledge_finding(
     services: ServicesDep,
     principal: PrincipalDep,
     key: KeyDep,
-    answers: AnswersDep,
 ) -> Finding:
-    return await answers.once(key, lambda: findings.acknowledge(services, principal, finding, body.note))
+    return await findings.acknowledge(services, principal, finding, body.note, key)
 
 
 @router.get("/holds", operation_id="listHolds", dependencies=[VIEW])
@@ -96,10 +95,8 @@ async def list_holds(
 
 
 @router.post("/holds", operation_id="placeHold", status_code=201, dependencies=[OPERATE])
-async def place_hold(
-    body: HoldRequest, services: ServicesDep, principal: PrincipalDep, key: KeyDep, answers: AnswersDep
-) -> Hold:
-    return await answers.once(key, lambda: holds.place_hold(services, principal, body))
+async def place_hold(body: HoldRequest, services: ServicesDep, principal: PrincipalDep, key: KeyDep) -> Hold:
+    return await holds.place_hold(services, principal, body, key)
 
 
 @router.get("/holds/{hold}", operation_id="getHold", dependencies=[VIEW])
@@ -109,10 +106,10 @@ async def get_hold(hold: str, services: ServicesDep, principal: PrincipalDep) ->
 
 @router.post("/holds/{hold}/release", operation_id="releaseHold", dependencies=[OPERATE])
 async def release_hold(
-    hold: str, body: Release, services: ServicesDep, principal: PrincipalDep, key: KeyDep, answers: AnswersDep
+    hold: str, body: Release, services: ServicesDep, principal: PrincipalDep, key: KeyDep
 ) -> HoldReleased:
     """What waits for it is told and goes on."""
-    return await answers.once(key, lambda: holds.release(services, principal, hold, body.why))
+    return await holds.release(services, principal, hold, key, body.why)
 
 
 @router.get("/evidence", operation_id="listEvidence", dependencies=[VIEW])

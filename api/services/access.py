@@ -6,12 +6,13 @@ from http import HTTPStatus
 
 from pydantic import Field
 
-from api.context import Services, now
+from api.context import JoinedStores, Services, now
 from api.problems import Refusal, invalid, not_found
 from api.threads import in_thread
 from domain.access import AuditEvent, Place, Principal, Role, Token, token_digest
 from domain.checking import Problem
 from domain.model import Declared, Model
+from domain.operation import IdempotencyKey
 from domain.paging import Page, PageRequest
 
 TOKEN_BYTES = 32
@@ -66,24 +67,33 @@ def see[T](principal: Principal, thing: T, place: Place, kind: str, detail: str)
     return thing
 
 
-async def create_token(services: Services, principal: Principal, request: TokenRequest) -> NewToken:
-    """A token never reaches further than the one that makes it."""
+async def create_token(
+    services: Services, principal: Principal, request: TokenRequest, key: IdempotencyKey
+) -> NewToken:
+    """A token never reaches further than the one that makes it. The kept answer is without the secret."""
     allow(principal, Role.ADMIN, request.place)
     if request.place.rack or request.place.server:
         raise invalid([Problem(path="place", message="a token's scope is the fleet, a region or a site")])
     secret = TOKEN_PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
     expires_at = now() + timedelta(days=request.expires_in_days) if request.expires_in_days else None
-    token = await in_thread(
-        services.tokens.add,
-        token_digest(secret),
-        request.label,
-        request.role,
-        request.place,
-        created_by=principal.name,
-        expires_at=expires_at,
-    )
-    await _audit(services, principal, "token.create", token)
-    return NewToken(token=token, secret=secret)
+
+    def effect(stores: JoinedStores) -> NewToken:
+        token = stores.tokens.add(
+            token_digest(secret),
+            request.label,
+            request.role,
+            request.place,
+            created_by=principal.name,
+            expires_at=expires_at,
+        )
+        stores.audit(_event(principal, "token.create", token))
+        return NewToken(token=token, secret=secret)
+
+    return await in_thread(services.answers.once, key, NewToken, effect, _without_secret)
+
+
+def _without_secret(made: NewToken) -> NewToken:
+    return made.model_copy(update={"secret": ""})
 
 
 async def tokens(services: Services, principal: Principal, request: PageRequest) -> Page[Token]:
@@ -97,17 +107,20 @@ async def token(services: Services, principal: Principal, identity: str) -> Toke
     return see(principal, found, found.place, "token-unknown", f"No token is called {identity}.")
 
 
-async def revoke_token(services: Services, principal: Principal, identity: str) -> Token:
+async def revoke_token(services: Services, principal: Principal, identity: str, key: IdempotencyKey) -> Token:
     """Revoking a revoked token changes nothing."""
     await token(services, principal, identity)
-    revoked = await in_thread(services.tokens.revoke, identity)
-    await _audit(services, principal, "token.revoke", revoked)
-    return revoked
+
+    def effect(stores: JoinedStores) -> Token:
+        revoked = stores.tokens.revoke(identity)
+        stores.audit(_event(principal, "token.revoke", revoked))
+        return revoked
+
+    return await in_thread(services.answers.once, key, Token, effect)
 
 
-async def _audit(services: Services, principal: Principal, action: str, about: Token) -> None:
-    event = AuditEvent(at=now(), who=principal.name, action=action, object=f"token/{about.id}", place=about.place)
-    await services.record(event)
+def _event(principal: Principal, action: str, about: Token) -> AuditEvent:
+    return AuditEvent(at=now(), who=principal.name, action=action, object=f"token/{about.id}", place=about.place)
 
 
 def _forbidden(kind: str, detail: str) -> Refusal:

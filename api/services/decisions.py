@@ -8,11 +8,12 @@ from temporalio.client import WorkflowHandle, WorkflowUpdateFailedError, Workflo
 from temporalio.exceptions import ApplicationError
 from temporalio.service import RPCError, RPCStatusCode
 
-from api.context import Services, now
+from api.context import JoinedStores, Services, now
 from api.problems import Refusal, invalid
 from api.services.access import allow
 from api.services.starting import operation_of, workflow_id_of
 from api.temporal import NO_ANSWER, code_of
+from api.threads import in_thread
 from domain.access import AuditEvent, Principal, Role
 from domain.canonical import digest
 from domain.checking import Problem
@@ -115,6 +116,12 @@ async def decide(
         raise as_our_error(error, operation) from error
 
 
+class Asked(Model):
+    """The kept answer to a request that stops an operation: it was sent, and how the operation is now is read anew."""
+
+    operation: str
+
+
 class DecisionTaken(Model):
     operation: str
     """The operation to follow: the same, or the new one that retries what an ended one left undone."""
@@ -131,33 +138,45 @@ async def answer(
     step: str,
     key: IdempotencyKey,
 ) -> DecisionTaken:
-    """`decide` for somebody who acts: checked, and written down."""
+    """`decide` for somebody who acts: checked, and written down with the answer to the key.
+
+    Temporal has the effect, so it comes first: a crash before the answer is kept repeats the update under its own id.
+    """
     allow(principal, Role.OPERATOR, operation.place)
-    taken = await decide(services, operation, choice, principal, why=why, step=step, key=key.key)
-    await _audit(services, principal, choice.value, operation, why)
-    return DecisionTaken(operation=operation.id, step=taken.step, choice=taken.choice)
+    kept = await in_thread(services.answers.find, key, DecisionTaken)
+    if kept is not None:
+        return kept
+    decided = await decide(services, operation, choice, principal, why=why, step=step, key=key.key)
+    taken = DecisionTaken(operation=operation.id, step=decided.step, choice=decided.choice)
+    return await _keep(services, key, taken, _event(principal, choice.value, operation, why))
 
 
-async def cancel(services: Services, principal: Principal, operation: Operation, why: str) -> None:
+async def cancel(services: Services, principal: Principal, operation: Operation, why: str, key: IdempotencyKey) -> None:
     """Asks the workflow to stop: it cleans up and ends by itself."""
     allow(principal, Role.OPERATOR, operation.place)
+    if await in_thread(services.answers.find, key, Asked) is not None:
+        return
     handle = await addressed(services, _still_open(operation), workflow_id_of(operation))
     try:
         await handle.cancel(rpc_timeout=UPDATE_TIMEOUT)
     except NO_ANSWER as error:
         raise as_our_error(error, operation) from error
-    await _audit(services, principal, "cancel", operation, why)
+    await _keep(services, key, Asked(operation=operation.id), _event(principal, "cancel", operation, why))
 
 
-async def terminate(services: Services, principal: Principal, operation: Operation, why: str) -> None:
+async def terminate(
+    services: Services, principal: Principal, operation: Operation, why: str, key: IdempotencyKey
+) -> None:
     """Ends the workflow without clean-up; the row is ended by the caller through `reconcile`."""
     allow(principal, Role.ADMIN, operation.place)
+    if await in_thread(services.answers.find, key, Asked) is not None:
+        return
     handle = await addressed(services, _still_open(operation), workflow_id_of(operation))
     try:
         await handle.terminate(reason=f"{principal.name}: {why}", rpc_timeout=UPDATE_TIMEOUT)
     except NO_ANSWER as error:
         raise as_our_error(error, operation) from error
-    await _audit(services, principal, "terminate", operation, why)
+    await _keep(services, key, Asked(operation=operation.id), _event(principal, "terminate", operation, why))
 
 
 async def addressed(services: Services, operation: Operation, workflow_id: str) -> WorkflowHandle[object, object]:
@@ -200,15 +219,21 @@ def as_our_error(error: RPCError | RuntimeError, operation: Operation) -> Except
     )
 
 
-async def _audit(services: Services, principal: Principal, action: str, operation: Operation, why: str) -> None:
-    await services.record(
-        AuditEvent(
-            at=now(),
-            who=principal.name,
-            action=f"operation.{action}",
-            object=operation.target,
-            place=operation.place,
-            operation=operation.id,
-            detail=why,
-        )
+async def _keep[T: Model](services: Services, key: IdempotencyKey, answer: T, event: AuditEvent) -> T:
+    def effect(stores: JoinedStores) -> T:
+        stores.audit(event)
+        return answer
+
+    return await in_thread(services.answers.once, key, type(answer), effect)
+
+
+def _event(principal: Principal, action: str, operation: Operation, why: str) -> AuditEvent:
+    return AuditEvent(
+        at=now(),
+        who=principal.name,
+        action=f"operation.{action}",
+        object=operation.target,
+        place=operation.place,
+        operation=operation.id,
+        detail=why,
     )

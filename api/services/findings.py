@@ -1,10 +1,11 @@
 """Findings as people see and acknowledge them."""
 
-from api.context import Services, now
+from api.context import JoinedStores, Services, now
 from api.services.access import allow, see
 from api.threads import in_thread
 from domain.access import AuditEvent, Principal, Role
 from domain.finding import Finding, FindingFilter
+from domain.operation import IdempotencyKey
 from domain.paging import Page, PageRequest
 
 
@@ -17,11 +18,16 @@ async def get(services: Services, principal: Principal, finding: str) -> Finding
     return see(principal, found, found.place, "finding-unknown", f"No finding is called {finding}.")
 
 
-async def acknowledge(services: Services, principal: Principal, finding: str, note: str) -> Finding:
+async def acknowledge(
+    services: Services, principal: Principal, finding: str, note: str, key: IdempotencyKey
+) -> Finding:
     """It stays until the check that saw it stops seeing it; acknowledging again keeps the newer note."""
     found = await get(services, principal, finding)
     allow(principal, Role.OPERATOR, found.place)
-    acknowledged = await in_thread(services.findings.acknowledge, finding, principal.name, note)
     event = AuditEvent(at=now(), who=principal.name, action="finding.acknowledge", object=finding, place=found.place)
-    await services.record(event)
-    return acknowledged
+
+    def effect(stores: JoinedStores) -> Finding:
+        stores.audit(event)
+        return stores.findings.acknowledge(finding, principal.name, note)
+
+    return await in_thread(services.answers.once, key, Finding, effect)

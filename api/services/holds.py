@@ -4,7 +4,7 @@ from datetime import timedelta
 
 from pydantic import Field
 
-from api.context import Services, now
+from api.context import JoinedStores, Services, now
 from api.services.access import allow, see
 from api.services.starting import workflow_id_of
 from api.temporal import NO_ANSWER
@@ -12,7 +12,7 @@ from api.threads import in_thread
 from domain.access import AuditEvent, Place, Principal, Role
 from domain.hold import Hold
 from domain.model import Declared
-from domain.operation import Operation, OperationFilter, OperationState, WaitKind
+from domain.operation import IdempotencyKey, Operation, OperationFilter, OperationState, WaitKind
 from domain.order import Released
 from domain.paging import Page, PageRequest
 
@@ -27,13 +27,17 @@ class HoldReleased(Hold):
     """The operations that were waiting for it and have been told."""
 
 
-async def place_hold(services: Services, principal: Principal, request: HoldRequest) -> Hold:
+async def place_hold(services: Services, principal: Principal, request: HoldRequest, key: IdempotencyKey) -> Hold:
     """The same person holding the same place again gets the hold that is there."""
     place = await _whole(services, request.place)
     allow(principal, Role.OPERATOR, place)
-    hold = await in_thread(services.holds.place, place, request.reason, principal.name)
-    await _audit(services, principal, "hold.place", hold)
-    return hold
+
+    def effect(stores: JoinedStores) -> Hold:
+        hold = stores.holds.place(place, request.reason, principal.name)
+        stores.audit(_event(principal, "hold.place", hold))
+        return hold
+
+    return await in_thread(services.answers.once, key, Hold, effect)
 
 
 async def get(services: Services, principal: Principal, hold: str) -> Hold:
@@ -45,11 +49,23 @@ async def page(services: Services, principal: Principal, released: bool, request
     return await in_thread(services.holds.list, principal.place, request, released=released)
 
 
-async def release(services: Services, principal: Principal, hold: str, why: str = "") -> HoldReleased:
+async def release(
+    services: Services, principal: Principal, hold: str, key: IdempotencyKey, why: str = ""
+) -> HoldReleased:
     """Releasing again tells again: a workflow looks at the holds itself, so being told twice changes nothing."""
     await get(services, principal, hold)
-    released = await in_thread(services.holds.release, hold, principal.name, why)
-    await _audit(services, principal, "hold.release", released, why)
+
+    def effect(stores: JoinedStores) -> Hold:
+        released = stores.holds.release(hold, principal.name, why)
+        stores.audit(_event(principal, "hold.release", released, why))
+        return released
+
+    released = await in_thread(services.answers.once, key, Hold, effect)
+    # Told after the release is committed: whoever is told looks at once.
+    return HoldReleased(**dict(released), told=await _tell(services, principal, released))
+
+
+async def _tell(services: Services, principal: Principal, released: Hold) -> tuple[str, ...]:
     told: list[str] = []
     for operation in await _held(services, released.place):
         for workflow_id in {w.workflow_id or workflow_id_of(operation) for w in operation.waiting}:
@@ -61,7 +77,7 @@ async def release(services: Services, principal: Principal, hold: str, why: str 
                 # The operation looks at the holds itself after a while: being told only makes it sooner.
                 continue
             told.append(operation.id)
-    return HoldReleased(**dict(released), told=tuple(dict.fromkeys(told)))
+    return tuple(dict.fromkeys(told))
 
 
 async def _held(services: Services, place: Place) -> tuple[Operation, ...]:
@@ -86,8 +102,7 @@ async def _whole(services: Services, place: Place) -> Place:
     return place if head is None else place.model_copy(update={"region": head.place.region})
 
 
-async def _audit(services: Services, principal: Principal, action: str, hold: Hold, why: str = "") -> None:
-    event = AuditEvent(
+def _event(principal: Principal, action: str, hold: Hold, why: str = "") -> AuditEvent:
+    return AuditEvent(
         at=now(), who=principal.name, action=action, object=hold.id, place=hold.place, detail=why or hold.reason
     )
-    await services.record(event)

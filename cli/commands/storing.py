@@ -100,6 +100,11 @@ def create_token(
         raise CommandError(error.message, do=error.do, code=ExitCode.USAGE) from error
     body = {"label": label, "role": role.value, "place": place.model_dump(), "expires_in_days": days}
     made = connect().post("/v1/tokens", body)
+    if not made["secret"]:
+        raise CommandError(
+            f"{made['token']['id']} was created, but the answer with its secret was lost on the way.",
+            do=f"Revoke it (edgewright token revoke {made['token']['id']}) and create another.",
+        )
     say(f"{made['token']['id']} ({made['token']['role']}, {place}) is created. This is the only time it is shown:")
     sys.stdout.write(made["secret"] + "\n")
 

@@ -67,6 +67,7 @@ def services_with(temporal: Client, settings: ApiSettings | None = None) -> tupl
         for where, place in PLACES.items():
             digest = token_digest(f"{role}-{where}")
             tokens.add(digest, f"{role}-{where}", role, place, created_by="test", expires_at=None)
+    findings, holds = kept.KeptFindings(), kept.KeptHolds()
     devices = [
         DeviceState(id=1, site="oslo-1", name="r1-s01", role="gpu-server", lifecycle=Lifecycle.AVAILABLE),
         DeviceState(
@@ -87,9 +88,10 @@ def services_with(temporal: Client, settings: ApiSettings | None = None) -> tupl
         operations=kept.KeptOperations(),
         declarations=kept.KeptDeclarations(),
         plans=kept.KeptPlans(),
-        findings=kept.KeptFindings(),
-        holds=kept.KeptHolds(),
+        findings=findings,
+        holds=holds,
         tokens=tokens,
+        answers=kept.KeptAnswers(findings, holds, tokens, audit),
         sessions=kept.KeptSessions(),
         secrets=kept.KeptSecrets(),  # pyright: ignore[reportArgumentType]
         artifacts=kept.KeptArtifacts(),

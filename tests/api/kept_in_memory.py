@@ -7,8 +7,10 @@ import hashlib
 from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 
+from pydantic import BaseModel
+
 from api.context import EvidenceEntry, now
-from domain.access import Place, Role, Session, Token
+from domain.access import AuditEvent, Place, Role, Session, Token
 from domain.artifact import ArtifactRef
 from domain.canonical import digest
 from domain.declaration import Declaration, StoredPlan
@@ -278,6 +280,39 @@ class KeptSessions:
 
     def close(self, digest: str) -> None:
         self.kept.pop(digest, None)
+
+
+class KeptAnswers:
+    """Each of the joined stores is as it is: nothing is taken back in memory."""
+
+    def __init__(self, findings: KeptFindings, holds: KeptHolds, tokens: KeptTokens, audit: list[AuditEvent]) -> None:
+        self.findings, self.holds, self.tokens, self.audit = findings, holds, tokens, audit.append
+        self.kept: dict[tuple[str, str], tuple[str, BaseModel]] = {}
+
+    def find[T: BaseModel](self, key: IdempotencyKey, gives: type[T]) -> T | None:
+        if (key.scope, key.key) not in self.kept:
+            return None
+        digest, answer = self.kept[key.scope, key.key]
+        if digest != key.request_digest:
+            raise IdempotencyKeyReused("the key came with another request", do="Send a new key.")
+        return gives.model_validate(answer.model_dump())
+
+    def once[T: BaseModel](
+        self,
+        key: IdempotencyKey,
+        gives: type[T],
+        effect: Callable[["KeptAnswers"], T],
+        as_kept: Callable[[T], T] | None = None,
+    ) -> T:
+        known = self.find(key, gives)
+        if known is not None:
+            return known
+        answer = effect(self)
+        self.kept[key.scope, key.key] = (key.request_digest, as_kept(answer) if as_kept else answer)
+        return answer
+
+    def forget(self, before: datetime) -> int:
+        raise AssertionError("no chore runs here")
 
 
 class KeptSecrets:

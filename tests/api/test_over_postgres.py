@@ -15,6 +15,7 @@ from api.context import Services
 from domain.access import Place, Role
 from domain.operation import OperationState
 from domain.order import CONTROL_QUEUE
+from store.answers import AnswerRows
 from store.declarations import DeclarationRows, PlanRows
 from store.operations import OperationRows
 from store.standing import FindingRows, HoldRows
@@ -38,6 +39,7 @@ def real(temporal_client: Client, migrated_database: Database) -> Services:
         plans=PlanRows(engine),
         findings=FindingRows(engine),
         holds=HoldRows(engine),
+        answers=AnswerRows(engine),
         pending_migrations=lambda: store.pending_migrations(migrated_database.url),
     )
 
@@ -128,6 +130,20 @@ async def test_a_hold_is_placed_once_and_released(http: httpx.AsyncClient) -> No
     assert made[0] == made[1]
     released = await http.post(f"/v1/holds/{made[0]}/release", json={}, headers=as_token())
     assert released.json()["released_by"] == "admin-fleet"
+    assert (await http.get("/v1/holds", headers=as_token())).json()["items"] == []
+
+
+async def test_a_kept_answer_holds_over_a_restart(http: httpx.AsyncClient, real: Services) -> None:
+    place = await declare(http)
+    body, headers = {"place": {"site": place.site}, "reason": "visitors"}, as_token()
+    first = await http.post("/v1/holds", json=body, headers=headers)
+    await http.post(f"/v1/holds/{first.json()['id']}/release", json={}, headers=as_token())
+    restarted = httpx.ASGITransport(app=create_app(real, with_chores=False), raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=restarted, base_url="http://api.test", trust_env=False) as another:
+        again = await another.post("/v1/holds", json=body, headers=headers)
+        changed = await another.post("/v1/holds", json=body | {"reason": "fire"}, headers=headers)
+    assert (again.status_code, again.json()) == (201, first.json())
+    assert changed.json()["type"].endswith(":idempotency-key-reused")
     assert (await http.get("/v1/holds", headers=as_token())).json()["items"] == []
 
 
