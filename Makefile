@@ -3,7 +3,7 @@ SHELL := /bin/bash
 VENV := .venv/bin
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
-.PHONY: help setup browser test check proof up down clean lock wheel test-debian13
+.PHONY: help setup browser compose-reader test check proof up down clean lock wheel image test-debian13 test-containers
 
 help:  ## Shows this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -14,6 +14,9 @@ setup:
 browser: setup
 	@scripts/browser
 
+compose-reader:
+	@scripts/compose-reader
+
 up: setup  ## Starts the control plane alone
 	@$(VENV)/edgewright up
 
@@ -21,7 +24,7 @@ down: setup  ## Stops everything that demo, up or lab up started
 	@$(VENV)/edgewright lab down
 	@$(VENV)/edgewright down
 
-test: setup browser  ## Runs the tests (a rotating sample of each matrix)
+test: setup browser compose-reader  ## Runs the tests (a rotating sample of each matrix)
 	@$(VENV)/pytest -m "not debian13 and not containers" $(PYTEST)
 
 check: setup  ## Style, types, the dependency table, and that the wheel works alone
@@ -36,6 +39,12 @@ proof: setup browser  ## Every cell of every matrix, the other systems, and the 
 
 test-debian13: setup  ## The same as an ordinary user on Debian 13 with its own Python
 	@$(VENV)/pytest -m debian13
+
+test-containers: setup compose-reader  ## Our image with the services, and the contracts against docker-compose.yml (needs an engine; a registry)
+	@$(VENV)/pytest -m containers tests/containers $(PYTEST)
+
+image: setup  ## Builds our container image with podman, on Debian packages
+	@scripts/build-image
 
 wheel: setup
 	@$(VENV)/python -m build --wheel --outdir dist . >/dev/null

