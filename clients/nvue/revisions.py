@@ -112,6 +112,7 @@ class RevisionFlow:
 
         Raises:
             ApplyInProgress: another revision is being applied or waits for an answer.
+            SwitchUnreachable: it did not hear us, or stayed away for `absence_s` afterwards. Apply again: it looks first.
             SwitchChangedMeanwhile: the difference is not `expected_diff` any more. Nothing was changed.
         """
         found = self.revision(revision_id)
@@ -145,8 +146,22 @@ class RevisionFlow:
         try:
             self.transport.send("PATCH", revision_path(revision_id), body=body)
         except SwitchUnreachable:
-            if before is None or self.revision(revision_id).state is before:
+            if before is None or self._back(revision_id).state is before:
                 raise
+
+    def _back(self, revision_id: str) -> Revision:
+        """The revision once the switch answers again: what broke the connection may well be its reboot half-way through ours.
+
+        Raises what the switch says last if it stays away for longer than `absence_s`.
+        """
+        end = self.clock() + self.transport.timeouts.absence_s
+        while True:
+            try:
+                return self.revision(revision_id)
+            except _PASSING:
+                if self.clock() >= end:
+                    raise
+            self.transport.sleep(self.transport.timeouts.poll_s)
 
     def _seen(self, revision_id: str, otherwise: Revision) -> Revision:
         try:

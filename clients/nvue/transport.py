@@ -110,6 +110,8 @@ class SwitchTimeouts:
     tries: int = 3
     pause_s: float = 0.5
     poll_s: float = 1.0
+    absence_s: float = 300.0
+    """How long a switch that fell silent in the middle of our change may take to say what became of it: a reboot takes minutes."""
 
 
 @dataclass

@@ -188,7 +188,11 @@ class SwitchDevice:
         change = self._change(what, entry, runs)
         self._keep(change)
         self._wake_at_next_step()
-        if what == "moved" and entry is not None and (away_s := self.faults.reboot_at(entry.state)) is not None:
+        if (
+            what in ("apply", "moved")
+            and entry is not None
+            and (away_s := self.faults.reboot_at(entry.state)) is not None
+        ):
             self._go_away(away_s)
 
     def _change(self, what: str, entry: Entry | None, runs: bool) -> dict[str, Any] | None:

@@ -28,6 +28,7 @@ _RUNNING_STATES = (
     "reloaded",
     "confirm",
 )
+_REBOOT_STATES = ("apply", *_RUNNING_STATES)
 _APPLY_ENDS = tuple(state for state in FAILED if state not in ("invalid", "ays_fail", "confirm_fail"))
 
 
@@ -57,7 +58,7 @@ KINDS = (
         REBOOT,
         "The switch restarts with what was saved.",
         seconds="optional: 30: how long it is away",
-        state=f"optional: only when an apply reaches one of {', '.join(_RUNNING_STATES)}",
+        state=f"optional: only when an apply reaches one of {', '.join(_REBOOT_STATES)}",
     ),
     _kind(FACTORY_RESET, "The switch has its factory user and password again, and 403 for everything."),
 )
@@ -76,8 +77,10 @@ def _check(fault: Fault) -> None:
         problem = f"what is one of {', '.join(_LIES)}"
     elif fault.kind == APPLY_FAILS and arguments.get("state", "apply_fail") not in _APPLY_ENDS:
         problem = f"state is one of {', '.join(_APPLY_ENDS)}"
-    elif fault.kind in (APPLY_HANGS, REBOOT) and arguments.get("state", "reloading") not in _RUNNING_STATES:
+    elif fault.kind == APPLY_HANGS and arguments.get("state") not in _RUNNING_STATES:
         problem = f"state is one of {', '.join(_RUNNING_STATES)}"
+    elif fault.kind == REBOOT and arguments.get("state", "reloading") not in _REBOOT_STATES:
+        problem = f"state is one of {', '.join(_REBOOT_STATES)}"
     elif fault.kind == FOREIGN_APPLY:
         problem = "" if isinstance(patch_of(fault), dict) else "patch is a JSON object"
         if arguments.get("when", "now") not in _MOMENTS:

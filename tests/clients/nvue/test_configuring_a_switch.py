@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from clients.nvue import (
     SwitchChangedMeanwhile,
     SwitchRefused,
     SwitchRolledBack,
+    SwitchUnreachable,
     Trust,
 )
 from domain.nvue import NvueTree, Revision, RevisionPhase, RevisionState
@@ -37,10 +39,12 @@ TENANT: NvueTree = {
 }
 
 
-def client_of(running: Served, switch: str = "leaf-a") -> NvueClient:
+def client_of(running: Served, switch: str = "leaf-a", *, absence_s: float = QUICK.absence_s) -> NvueClient:
     login = Login.model_validate({"username": USER, "password": PASSWORD})
     address = SwitchAddress("127.0.0.1", running.ports[switch], switch)
-    return NvueClient(address, login, Trust(certificate_sha256=fingerprint(running.pem)), timeouts=QUICK)
+    return NvueClient(
+        address, login, Trust(certificate_sha256=fingerprint(running.pem)), timeouts=replace(QUICK, absence_s=absence_s)
+    )
 
 
 def mtu(leaf: NvueClient, port: str = "swp1") -> object:
@@ -318,6 +322,23 @@ def test_a_reboot_half_way_through_an_apply_is_a_failure_that_says_so(unhurried:
         with pytest.raises(SwitchRefused, match="restarted while applying"):
             leaf.wait(staged)
         assert mtu(leaf) is None
+
+
+def test_a_reboot_that_swallows_the_answer_to_apply_is_ridden_out(leaf: NvueClient, served: Served) -> None:
+    served.break_it("switch-reboot", state="apply", seconds=40)
+    staged = leaf.stage(MTU)
+    assert leaf.apply(staged, message="op-1").state.phase is RevisionPhase.FAILED
+    with pytest.raises(SwitchRefused, match="restarted while applying"):
+        leaf.wait(staged)
+    assert mtu(leaf) is None
+
+
+def test_a_switch_that_stays_away_in_the_middle_of_an_apply_ends_our_patience(served: Served) -> None:
+    served.break_it("switch-reboot", state="apply", seconds=1_000_000)
+    with client_of(served, absence_s=0.1) as leaf:
+        staged = leaf.stage(MTU)
+        with pytest.raises(SwitchUnreachable, match="leaf-a"):
+            leaf.apply(staged, message="op-1")
 
 
 def test_a_lab_that_is_killed_forgets_neither_what_is_applied_nor_what_waits(tmp_path: Path, pem: Path) -> None:
