@@ -22,7 +22,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
 
 from lab.virtual import running
 from lab.virtual.generate import site_document
-from lab.virtual.process import Options
+from lab.virtual.options import Options
 from lab.virtual.sitefile import load
 
 READS = (

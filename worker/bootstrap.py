@@ -5,14 +5,17 @@ Each part is "ensure": it looks first, and on a second run changes nothing. All 
 
 import asyncio
 import os
+import time
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 import store
-from clients.netbox import NetBoxInventory
+from clients.netbox import NetBoxInventory, NetBoxSession
 from domain.access import Place, Role, token_digest
+from domain.inventory import InventoryUnreachable
 from store.access import TokenRows
 from store.ledger import signing_key
 from store.settings import StoreSettings
@@ -29,13 +32,22 @@ class FirstToken(BaseSettings):
     """Holds the first administrator's API token. Made if it is missing; unset: no token is made."""
 
 
+class Patience(BaseSettings):
+    model_config = SettingsConfigDict(env_prefix="EDGEWRIGHT_BOOTSTRAP_", extra="ignore")
+
+    wait_s: float = 60
+    """How long Temporal and NetBox are waited for."""
+
+
+@dataclass(frozen=True)
 class BootstrapSettings:
     """Everything bootstrap needs to know."""
 
-    def __init__(
-        self, stores: StoreSettings, temporal: TemporalSettings, netbox: NetBoxSettings, token: FirstToken
-    ) -> None:
-        self.stores, self.temporal, self.netbox, self.token = stores, temporal, netbox, token
+    stores: StoreSettings
+    temporal: TemporalSettings
+    netbox: NetBoxSettings
+    token: FirstToken
+    patience: Patience
 
     @staticmethod
     def of_environment() -> "BootstrapSettings":
@@ -46,10 +58,16 @@ class BootstrapSettings:
             TemporalSettings(_env_file=file),  # pyright: ignore[reportCallIssue]
             NetBoxSettings(_env_file=file),  # pyright: ignore[reportCallIssue]
             FirstToken(_env_file=file),  # pyright: ignore[reportCallIssue]
+            Patience(),
         )
 
 
 type Say = Callable[[str], None]
+
+
+async def bootstrap_from_environment(say: Say) -> None:
+    count = await bootstrap(BootstrapSettings.of_environment(), say)
+    say(f"Bootstrap: {count} changed." if count else "Bootstrap: everything was there, nothing changed.")
 
 
 async def bootstrap(settings: BootstrapSettings, say: Say) -> int:
@@ -65,8 +83,8 @@ async def bootstrap(settings: BootstrapSettings, say: Say) -> int:
         raise SettingsIncomplete("EDGEWRIGHT_DATABASE_URL is not set.", do="Name a Postgres, or run: edgewright up")
     parts = {
         "postgres": asyncio.to_thread(_postgres, settings.stores, settings.token.token_file),
-        "temporal": _temporal(settings.temporal),
-        "netbox": asyncio.to_thread(_netbox, NetBoxInventory(session)),
+        "temporal": _temporal(settings.temporal, settings.patience.wait_s),
+        "netbox": asyncio.to_thread(_netbox, session, settings.patience.wait_s),
     }
     outcomes = await asyncio.gather(*parts.values(), return_exceptions=True)
     count = 0
@@ -83,12 +101,26 @@ async def bootstrap(settings: BootstrapSettings, say: Say) -> int:
     return count
 
 
-async def _temporal(settings: TemporalSettings) -> tuple[str, ...]:
-    return await ensure(await connect_patiently(settings, within_s=60))
+async def _temporal(settings: TemporalSettings, wait_s: float) -> tuple[str, ...]:
+    return await ensure(await connect_patiently(settings, within_s=wait_s))
 
 
-def _netbox(inventory: NetBoxInventory) -> tuple[str, ...]:
-    return tuple(f"{made.kind} {made.name} ({made.what})" for made in inventory.bootstrap().changed)
+def _netbox(session: NetBoxSession, wait_s: float) -> tuple[str, ...]:
+    _wait_for(session, wait_s)
+    return tuple(f"{made.kind} {made.name} ({made.what})" for made in NetBoxInventory(session).bootstrap().changed)
+
+
+def _wait_for(session: NetBoxSession, wait_s: float) -> None:
+    """Until NetBox answers: it boots for ten seconds or more, and everything else is ensured meanwhile."""
+    deadline = time.monotonic() + wait_s
+    while True:
+        try:
+            session.status()
+            return
+        except InventoryUnreachable:
+            if time.monotonic() > deadline:
+                raise
+        time.sleep(0.5)
 
 
 def _postgres(settings: StoreSettings, token_file: Path | None) -> tuple[str, ...]:

@@ -16,13 +16,15 @@ def register(app: typer.Typer) -> None:
 
 def worker() -> None:
     """Runs workflows and activities until it is stopped. Its queues and what it talks to are set by EDGEWRIGHT_… (see .env.example)."""
-    from worker.processes import work_until_stopped
+    from worker.leaving import run_and_leave
+    from worker.working import work
 
-    work_until_stopped()
+    run_and_leave(work())
 
 
 def bootstrap() -> None:
     """Makes what we need in Postgres, Temporal and NetBox, and says what it did. Running it again changes nothing."""
-    from worker.processes import bootstrap_once
+    from worker.bootstrap import bootstrap_from_environment
+    from worker.leaving import run_and_leave
 
-    bootstrap_once()
+    run_and_leave(bootstrap_from_environment(typer.echo))

@@ -14,7 +14,7 @@ import httpx
 from psycopg import sql
 
 from domain.errors import Transient
-from lab.embedded import netbox_environment, postgres, processes
+from lab.embedded import netbox_environment, postgres, probing, processes
 from lab.embedded.home import Home
 from lab.embedded.ports import LOOPBACK, Ports
 from lab.embedded.secret_files import SecretFiles
@@ -186,5 +186,4 @@ def _django_password(password: str) -> str:
 
 def _answers(ports: Ports) -> bool:
     """403 is an answer too: the status needs a token, and a probe should not carry one."""
-    with httpx.Client(trust_env=False, timeout=20) as http:
-        return http.get(f"{url(ports)}/api/status/").status_code in (httpx.codes.OK, httpx.codes.FORBIDDEN)
+    return probing.get(f"{url(ports)}/api/status/").status_code in (httpx.codes.OK, httpx.codes.FORBIDDEN)

@@ -9,6 +9,7 @@ from pathlib import Path
 import httpx
 import typer
 
+from lab.embedded import probing
 from lab.embedded.home import Home
 from lab.embedded.ports import LOOPBACK, Ports
 from lab.embedded.service import Service
@@ -91,5 +92,4 @@ def registered_commands() -> set[str]:
 
 
 def _succeeds(url: str) -> bool:
-    with httpx.Client(trust_env=False, timeout=5) as http:
-        return http.get(url).status_code == httpx.codes.OK
+    return probing.get(url).status_code == httpx.codes.OK

@@ -7,6 +7,7 @@ from pathlib import Path
 import httpx
 
 from domain.errors import Rejected
+from lab.embedded import probing
 from lab.embedded.home import Home
 from lab.embedded.ports import LOOPBACK, Ports
 from lab.embedded.service import Service
@@ -45,7 +46,7 @@ def service(home: Home, ports: Ports) -> Service:
             ("temporal_metrics", ports.temporal_metrics),
         ),
         url=f"http://{LOOPBACK}:{ports.temporal_ui}",
-        ready=lambda: _http().get(base).status_code == httpx.codes.OK,
+        ready=lambda: probing.get(base).status_code == httpx.codes.OK,
         finish=lambda: _ensure_retention(base),
         ready_within_s=60,
     )
@@ -63,15 +64,9 @@ def program() -> str:
     return found
 
 
-def _http() -> httpx.Client:
-    # trust_env: a proxy variable must not take loopback traffic elsewhere.
-    return httpx.Client(trust_env=False, timeout=5)
-
-
 def _ensure_retention(base: str) -> None:
     """The development server keeps closed workflows one day; we promise thirty."""
-    with _http() as http:
-        wanted = f"{RETENTION_S}s"
-        if http.get(base).raise_for_status().json()["config"].get("workflowExecutionRetentionTtl") != wanted:
-            change = {"config": {"workflowExecutionRetentionTtl": wanted}}
-            http.post(f"{base}/update", json=change).raise_for_status()
+    wanted = f"{RETENTION_S}s"
+    if probing.get(base).raise_for_status().json()["config"].get("workflowExecutionRetentionTtl") != wanted:
+        change = {"config": {"workflowExecutionRetentionTtl": wanted}}
+        probing.post(f"{base}/update", change).raise_for_status()

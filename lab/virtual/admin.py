@@ -13,17 +13,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from domain.errors import EdgewrightError
 from lab.virtual.faults import FaultUnknown
+from lab.virtual.options import POWER_ACTIONS
 from lab.virtual.server import SiteServer
 
 type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
-POWER_ACTIONS = {
-    "push": "presses the power button",
-    "on": "holds the machine to on, as the button would",
-    "off": "holds the power button until it is off",
-    "pull": "pulls the power cord: the BMC goes down with it",
-    "plug": "plugs the cord in again",
-    "restart-bmc": "restarts the BMC",
-}
 
 
 class SeedFault(BaseModel):

@@ -11,8 +11,7 @@ from rich.table import Table
 
 from domain.errors import EdgewrightError
 from lab.virtual import running
-from lab.virtual.admin import POWER_ACTIONS
-from lab.virtual.process import ADMIN_PORT, Options
+from lab.virtual.options import ADMIN_PORT, POWER_ACTIONS, Options
 
 lab = typer.Typer(help="The virtual edge site: start it, break it, mend it, look into it.", no_args_is_help=True)
 fault = typer.Typer(help="The fault switchboard.", no_args_is_help=True)

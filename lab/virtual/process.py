@@ -7,43 +7,16 @@ import logging
 import os
 import signal
 import sys
-from dataclasses import dataclass
 from pathlib import Path
 
 from aiohttp import web
 
 from domain.errors import EdgewrightError, Rejected
 from lab.virtual.admin import AdminInterface
+from lab.virtual.options import ADMIN_PORT, READY, Options
 from lab.virtual.server import SiteServer
 from lab.virtual.sitefile import load
 from lab.virtual.world import World
-
-ADMIN_PORT = 8704
-READY = "ready "
-
-
-@dataclass(frozen=True)
-class Options:
-    """How a site is served. `home`: EDGEWRIGHT_HOME; the site's state lies in `home/lab/sites/NAME`."""
-
-    site_file: Path
-    home: Path
-    admin_port: int = ADMIN_PORT
-    address_offset: int = 0
-    time_factor: float = 1.0
-    redfish_port: int | None = None
-    nvue_port: int | None = None
-    faults: str = ""
-
-    def arguments(self) -> list[str]:
-        """The same as command-line arguments."""
-        given = [str(self.site_file), "--home", str(self.home), "--admin-port", str(self.admin_port)]
-        given += ["--address-offset", str(self.address_offset), "--time-factor", str(self.time_factor)]
-        if self.redfish_port is not None:
-            given += ["--redfish-port", str(self.redfish_port)]
-        if self.nvue_port is not None:
-            given += ["--nvue-port", str(self.nvue_port)]
-        return [*given, "--faults", self.faults] if self.faults else given
 
 
 async def serve(options: Options) -> None:

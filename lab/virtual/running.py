@@ -13,7 +13,7 @@ import httpx
 from domain.errors import NotYet, Rejected, Transient
 from lab.embedded.processes import Record, alive, clean_environment, end, members
 from lab.embedded.processes import start as start_process
-from lab.virtual.process import READY, Options
+from lab.virtual.options import READY, Options
 from lab.virtual.sitefile import load
 
 START_S = 60.0

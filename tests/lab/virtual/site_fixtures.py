@@ -21,7 +21,7 @@ import httpx
 
 from lab.embedded import processes
 from lab.virtual import running
-from lab.virtual.process import Options
+from lab.virtual.options import Options
 from lab.virtual.sitefile import Login, Server, Site, Switch, load
 
 SITES = Path(__file__).resolve().parents[3] / "sites"
