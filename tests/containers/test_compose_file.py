@@ -1,6 +1,6 @@
 """docker-compose.yml, read: by Debian's docker-compose where it is installed, and by rules of our own."""
 
-import json
+import os
 import re
 import shutil
 import subprocess
@@ -168,7 +168,15 @@ def test_dockers_own_reader_accepts_it() -> None:
             "\nNOTE: no docker-compose here, so it did not judge docker-compose.yml: apt-get install docker-compose\n"
         )
         pytest.skip("docker-compose is not installed: apt-get install docker-compose")
-    done = subprocess.run([*command, "-f", str(FILE), "config"], capture_output=True, text=True, check=False, cwd=ROOT)
-    assert done.returncode == 0, done.stderr
-    resolved = yaml.safe_load(done.stdout)
-    assert set(resolved["services"]) == set(SERVICES), json.dumps(sorted(resolved["services"]))
+    contracts = ROOT / "tests/containers/compose.contracts.yml"
+    for files in ([FILE], [FILE, contracts]):
+        done = subprocess.run(
+            [*command, *(part for file in files for part in ("-f", str(file))), "config"],
+            capture_output=True,
+            text=True,
+            check=False,
+            cwd=ROOT,
+            env={**os.environ, "EDGEWRIGHT_PORT_POSTGRES": "15432", "EDGEWRIGHT_PORT_TEMPORAL": "17233"},
+        )
+        assert done.returncode == 0, done.stderr
+        assert set(yaml.safe_load(done.stdout)["services"]) == set(SERVICES)
