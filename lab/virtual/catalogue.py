@@ -5,8 +5,9 @@ from functools import cache
 from importlib.resources import files
 from typing import Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict
+
+from domain.documents import read_documents
 
 
 class Hardware(BaseModel):
@@ -161,4 +162,5 @@ class Catalogue(Hardware):
 @cache
 def shipped() -> Catalogue:
     """The catalogue that comes with the lab; read once."""
-    return Catalogue.model_validate(yaml.safe_load((files("lab.virtual") / "catalogue.yaml").read_text()))
+    (document,) = read_documents((files("lab.virtual") / "catalogue.yaml").read_text(), source="catalogue.yaml")
+    return Catalogue.model_validate(document)

@@ -3,8 +3,9 @@
 from functools import cache
 from importlib.resources import files
 
-import yaml
+from pydantic import TypeAdapter
 
+from domain.documents import read_documents
 from lab.virtual.catalogue import Hardware
 
 
@@ -62,5 +63,5 @@ class Quirks(Hardware):
 @cache
 def profiles() -> dict[str, Quirks]:
     """The shipped profiles by name."""
-    document = yaml.safe_load((files("lab.virtual") / "quirks.yaml").read_text())
-    return {name: Quirks.model_validate(profile) for name, profile in document.items()}
+    (document,) = read_documents((files("lab.virtual") / "quirks.yaml").read_text(), source="quirks.yaml")
+    return TypeAdapter(dict[str, Quirks]).validate_python(document)

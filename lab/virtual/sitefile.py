@@ -10,9 +10,9 @@ from ipaddress import IPv4Address, IPv4Network
 from pathlib import Path
 from typing import Literal, NamedTuple
 
-import yaml
 from pydantic import Field, ValidationError, model_validator
 
+from domain.documents import DocumentUnreadable, read_documents
 from domain.errors import Rejected
 from lab.virtual.catalogue import AdapterModel, Catalogue, Hardware, Plane, ServerModel, SwitchModel, shipped
 
@@ -328,12 +328,12 @@ def mac_text(number: int) -> str:
 def load(path: Path, *, address_offset: int = 0) -> Site:
     """Reads a site file. Raises `SiteFileInvalid` listing every problem with its path."""
     try:
-        document = yaml.load(path.read_text(), Loader=getattr(yaml, "CSafeLoader", yaml.SafeLoader))  # noqa: S506
-        return Site.model_validate(document).moved_by(address_offset)
+        documents = read_documents(path.read_text(), source=str(path))
+        return Site.model_validate(documents[0] if len(documents) == 1 else None).moved_by(address_offset)
     except OSError as error:
         raise SiteFileInvalid(f"Cannot read the site file {path}: {error.strerror}.") from error
-    except yaml.YAMLError as error:
-        raise SiteFileInvalid(f"{path} is no YAML: {error}", do="Correct the file.") from error
+    except DocumentUnreadable as error:
+        raise SiteFileInvalid(error.message, do=error.do) from error
     except ValidationError as error:
         lines = [f"{'.'.join(str(p) for p in e['loc']) or 'site'}: {e['msg']}" for e in error.errors()]
         raise SiteFileInvalid(f"{path} describes no site that can stand:\n" + "\n".join(lines)) from error

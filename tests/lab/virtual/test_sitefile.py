@@ -114,3 +114,22 @@ def test_a_generated_site_is_the_same_every_time_and_as_large_as_asked() -> None
     assert len(generated.servers) == 1000
     with pytest.raises(ValueError, match="1 to 40"):
         site_document(1, 41)
+
+
+def test_a_site_file_is_read_by_the_rules_of_yaml_1_2(tmp_path: Path) -> None:
+    """YAML 1.1 reads NO as false and On as true."""
+    text = (SITES / "one-ru.yaml").read_text()
+    document = yaml.safe_load(text)
+    document["servers"][0] |= {"power": "POWER", "asset_tag": "TAG"}
+    plain = yaml.safe_dump(document).replace("power: POWER", "power: On").replace("asset_tag: TAG", "asset_tag: NO")
+    path = tmp_path / "site.yaml"
+    path.write_text(plain)
+    server = load(path).servers[0]
+    assert (server.power, server.asset_tag) == ("On", "NO")
+
+
+def test_a_site_file_that_is_no_yaml_names_the_place(tmp_path: Path) -> None:
+    path = tmp_path / "site.yaml"
+    path.write_text("site: lab\nracks: [\n")
+    with pytest.raises(SiteFileInvalid, match=r"site\.yaml is no YAML at line 3, column 1"):
+        load(path)
