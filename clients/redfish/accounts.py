@@ -40,6 +40,11 @@ def named_by(answer: Answer) -> str:
 
 def find_own(wire: Wire, reader: Reader, root: Resource, username: str) -> str:
     """The path of our account, found by its user name. Raises `BmcRefused` if it is not listed."""
+    if not root.inner("AccountService"):
+        raise BmcResourceMissing(
+            f"{wire.endpoint} has no account service, so its password cannot be changed.",
+            do="Set it by the BMC's own means and give the site that credential.",
+        )
     service = reader.follow(root.inner("AccountService"))
     for account in reader.members(service.inner("Accounts")):
         if account.text("UserName") == username:

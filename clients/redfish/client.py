@@ -15,7 +15,7 @@ from clients.redfish.identity import identity_of, read_root
 from clients.redfish.messages import CHANGE_REQUIRED, SESSION_LIMIT
 from clients.redfish.power import Power
 from clients.redfish.probe import answering
-from clients.redfish.quirks import quirks_of
+from clients.redfish.quirks import Habits, Identity, Quirks
 from clients.redfish.resource import Expansion, Reader, Resource
 from clients.redfish.wire import Answer, BmcTimeouts, Wire
 from domain.bmc import (
@@ -74,9 +74,9 @@ class RedfishConnection:
     def __init__(self, wire: Wire, root: Resource) -> None:
         self.wire = wire
         self._root = root
-        self._quirks = quirks_of(root)
+        self._habits = Habits(root)
         self.identity = identity_of(wire, root)
-        wire.close_connections = self._quirks.close_connections
+        wire.close_connections = self._habits.before_login.close_connections
 
     def log_in(self, login: Login) -> "RedfishBmc":
         """By a session; by Basic where there is no session service, or where no session is left."""
@@ -96,7 +96,7 @@ class RedfishConnection:
         return self._by_basic(login)
 
     def _sessions_path(self) -> str:
-        if self._quirks.basic_only:
+        if self._habits.before_login.basic_only:
             return ""
         if path := self._root.inner("Links").inner("Sessions").path:
             return path
@@ -130,6 +130,7 @@ class RedfishConnection:
             self.wire,
             self._root,
             self.identity,
+            self._habits,
             login.username,
             session=session,
             must_change_password=answer.says(CHANGE_REQUIRED),
@@ -156,6 +157,7 @@ class RedfishBmc:
         wire: Wire,
         root: Resource,
         identity: BmcIdentity,
+        habits: Habits,
         username: str,
         *,
         session: str,
@@ -166,12 +168,29 @@ class RedfishBmc:
         self.must_change_password = must_change_password
         self._wire, self._root = wire, root
         self._username, self._session, self._account = username, session, account
-        self._quirks = quirks_of(root)
-        self._expansion = Expansion(root, allowed=not self._quirks.no_expand)
-        self._reader = self._new_reader(lambda _path: None)
+        self._habits = habits
+
+    @property
+    def _quirks(self) -> Quirks:
+        if self.must_change_password:
+            return self._habits.before_login  # it answers nothing else yet
+        quirks = self._habits.after_login(self._full_identity)
+        self._wire.close_connections = quirks.close_connections
+        return quirks
+
+    def _full_identity(self) -> Identity:
+        # Without $expand: whether it can be trusted is one of the questions.
+        reader = Reader(self._fetch, Expansion(self._root, allowed=False), lambda _path: None)
+        manager = next(iter(reader.members(self._root.inner("Managers"))), None)
+        systems = reader.members(self._root.inner("Systems"))
+        return Identity.of(self._root, manager, main_system(systems) if systems else None)
+
+    @property
+    def _reader(self) -> Reader:
+        return self._new_reader(lambda _path: None)
 
     def _new_reader(self, skipped: Callable[[str], None]) -> Reader:
-        return Reader(self._fetch, self._expansion, skipped)
+        return Reader(self._fetch, Expansion(self._root, allowed=not self._quirks.no_expand), skipped)
 
     def _fetch(self, path: str, expand: str) -> Resource:
         """Reads, without `$expand` where the BMC refuses or chokes on it although it announces it."""

@@ -264,7 +264,12 @@ def _precondition(bmc: Bmc, request: web.BaseRequest, route: Route, path: str) -
 
 
 def _response(bmc: Bmc, request: web.BaseRequest, answer: Answer) -> web.Response:
-    headers = {"OData-Version": "4.0", "Cache-Control": "no-cache", "Server": bmc.quirks.product, **answer.headers}
+    headers = {
+        "OData-Version": "4.0",
+        "Cache-Control": "no-cache",
+        "Server": bmc.quirks.product or "http",
+        **answer.headers,
+    }
     if bmc.quirks.close_connections:
         headers["Connection"] = "close"
     if answer.status == 401 and not bmc.quirks.basic:

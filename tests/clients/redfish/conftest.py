@@ -15,7 +15,7 @@ from tests.clients.redfish.lab_process import FACTORY_PASSWORD, FACTORY_USER, La
 TIME_FACTOR = 20.0
 HABITS = (
     "plain", "factory-password", "strict-lockout", "no-expand", "basic-only", "no-etag", "slow-boot-state",
-    "busy-inventory", "slow", "few-sessions", "sparse", "reset-task", "old-style",
+    "nameless", "busy-inventory", "slow", "few-sessions", "sparse", "reset-task", "old-style",
 )  # fmt: skip
 BASIC = "Basic " + base64.b64encode(f"{FACTORY_USER}:{FACTORY_PASSWORD}".encode()).decode()
 FACTORY = Login.model_validate({"username": FACTORY_USER, "password": FACTORY_PASSWORD})
@@ -45,13 +45,18 @@ class Client:
 
 @pytest.fixture(scope="session")
 def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabBmcs]:
-    profiles = {habit: habit for habit in HABITS} | dict.fromkeys(("victim", "signed", "expired", "gh200"), "plain")
+    profiles = (
+        {habit: habit for habit in HABITS}
+        | {"nameless-new": "nameless"}
+        | dict.fromkeys(("victim", "signed", "expired", "gh200"), "plain")
+    )
     with lab_bmcs(
         tmp_path_factory.mktemp("lab"),
         profiles,
         time_factor=TIME_FACTOR,
         certificates={"signed": "factory-ca", "expired": "expired"},
         models={"gh200": "mgx-gh200"},
+        firmware={"nameless-new": "24.11-1"},
     ) as running:
         yield running
 

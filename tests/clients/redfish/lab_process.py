@@ -90,9 +90,13 @@ def lab_bmcs(
     time_factor: float = 20.0,
     certificates: dict[str, str] | None = None,
     models: dict[str, str] | None = None,
+    firmware: dict[str, str] | None = None,
 ) -> Iterator[LabBmcs]:
-    """`profiles`: a quirk profile by device name. Addresses and the port are taken at random in 127.64.0.0/10."""
-    signed, built = certificates or {}, models or {}
+    """`profiles`: a quirk profile by device name; `firmware`: a BMC's version where it is not the model's.
+
+    Addresses and the port are taken at random in 127.64.0.0/10.
+    """
+    signed, built, versions = certificates or {}, models or {}, firmware or {}
     chosen = random.SystemRandom()
     block = f"127.{chosen.randrange(64, 128)}.{chosen.randrange(256)}"
     port = chosen.randrange(20000, 32000)
@@ -109,6 +113,7 @@ def lab_bmcs(
                 "model": built.get(name, model),
                 "serial": f"EWT{number:05d}",
                 "mac_base": f"02:E3:7E:00:{number:02X}:00",
+                "differs": {"firmware": {"BMC": versions[name]} if name in versions else {}},
                 "bmc": {
                     "address": addresses[name],
                     "quirks": profile,

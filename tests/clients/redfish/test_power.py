@@ -61,3 +61,15 @@ def test_somebody_who_watches_hears_where_it_stands(client: Client) -> None:
         bmc.ensure_power(OFF, patience_s=100, beat=heard.append)
         bmc.ensure_power(ON, patience_s=100, beat=heard.append)
     assert any("ResetType" in line or "waiting for" in line for line in heard)
+
+
+@pytest.mark.parametrize(("device", "waited_s"), [("nameless", 5), ("nameless-new", 0)])
+def test_a_habit_known_by_model_and_firmware_is_met_after_login(client: Client, device: str, waited_s: int) -> None:
+    """The old state may shine through for 5 s, up to a firmware: only then is an unchanged one read again for so long."""
+    client.lab.seed("lie", device, about="reset")
+    with client.opened(device) as bmc:
+        for _ in range(2):
+            with pytest.raises(PowerUnchanged, match=f"still reads On {waited_s} s"):
+                bmc.ensure_power(OFF, patience_s=0)
+    reads = [entry["path"] for entry in client.lab.requests(device) if entry["method"] == "GET"]
+    assert reads.count("/redfish/v1/Managers") == 1

@@ -7,7 +7,7 @@ import pytest
 from clients.redfish.adapters import mac_of, mode_of, slot_name
 from clients.redfish.hardware import main_system
 from clients.redfish.messages import messages_of
-from clients.redfish.quirks import TABLE, quirks_of
+from clients.redfish.quirks import TABLE, Habits, Identity, quirks_of
 from clients.redfish.resource import Expansion, Reader, Resource
 from domain.hardware import NicMode
 
@@ -19,14 +19,44 @@ def test_every_quirk_has_a_name_a_date_and_a_source() -> None:
     for entry in TABLE:
         assert re.fullmatch(r"\d{4}-\d\d-\d\d", entry.since), entry.name
         assert len(entry.source) > 20, entry.name
-        assert entry.vendor or entry.product or entry.model, f"{entry.name} would apply to every BMC"
+        named = (
+            entry.vendor.strip("^$"),
+            entry.product,
+            entry.manager_model,
+            entry.system_manufacturer,
+            entry.system_model,
+        )
+        assert any(named), f"{entry.name} would apply to every BMC"
 
 
 def test_quirks_of_several_entries_add_up() -> None:
-    dell = quirks_of(Resource({"Vendor": "Dell", "Product": "Integrated Dell Remote Access Controller 8"}))
+    dell = quirks_of(Identity(vendor="Dell", product="Integrated Dell Remote Access Controller 8"))
     assert dell.basic_only
     assert dell.inventory_busy_s == 20
-    assert not quirks_of(Resource({"Vendor": "Somebody"})).basic_only
+    assert not quirks_of(Identity(vendor="Somebody")).basic_only
+
+
+@pytest.mark.parametrize(
+    ("firmware", "settles"), [("24.10-3", True), ("", True), ("EWL-7 v9.2", True), ("24.11-0", False), ("v25.1", False)]
+)
+def test_a_habit_ends_with_the_firmware_that_mends_it(firmware: str, settles: bool) -> None:
+    identity = Identity(manager_model="EWL-7", manager_firmware=firmware)
+    assert bool(quirks_of(identity).power_settle_s) is settles
+
+
+def test_what_only_a_login_shows_is_asked_once_and_only_where_it_could_matter() -> None:
+    asked: list[Identity] = []
+
+    def ask() -> Identity:
+        asked.append(Identity(vendor="HPE", manager_model="iLO 5"))
+        return asked[-1]
+
+    hpe = Habits(Resource({"Vendor": "HPE"}))
+    assert not hpe.before_login.close_connections
+    assert hpe.after_login(ask).close_connections
+    assert hpe.after_login(ask).close_connections
+    Habits(Resource({"Vendor": "NVIDIA"})).after_login(ask)
+    assert len(asked) == 1
 
 
 def test_expanding_is_asked_for_only_where_it_is_announced_and_not_deeper() -> None:
