@@ -16,10 +16,11 @@ from api.threads import in_thread
 from domain.access import AuditEvent, Place, Role, Session, Token
 from domain.artifact import ArtifactRef, ArtifactStore
 from domain.declaration import Declaration, StoredPlan
+from domain.evidence import EvidenceEntry
 from domain.finding import FindingStore
 from domain.hold import HoldStore
 from domain.inventory import Inventory
-from domain.model import Json, Model
+from domain.model import Json
 from domain.operation import IdempotencyKey, OperationStore
 from domain.order import Order
 from domain.paging import Page, PageRequest
@@ -123,18 +124,6 @@ class QueuePolls(Protocol):
     def known(self) -> tuple[str, ...]: ...
 
 
-class EvidenceEntry(Model):
-    """One entry of the ledger; `signed` is the whole entry as it is exported and verified."""
-
-    id: str
-    site: str
-    kind: str
-    subjects: tuple[str, ...] = ()
-    operation: str = ""
-    at: datetime
-    signed: dict[str, Json]
-
-
 class Evidence(Protocol):
     def get(self, entry: str) -> EvidenceEntry | None: ...
 
@@ -183,8 +172,7 @@ class Services:
     sessions: Sessions
     secrets: SecretStore
     artifacts: Artifacts
-    evidence: Evidence | None
-    """None: this API keeps no ledger."""
+    evidence: Evidence
     polls: QueuePolls
     inventory: Inventory | None
     """None: no NetBox is configured, and `readyz` says so."""

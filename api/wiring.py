@@ -14,6 +14,7 @@ from store.access import AuditRows, QueuePollRows, TokenRows
 from store.answers import AnswerRows
 from store.artifacts import ArtifactFolder
 from store.declarations import DeclarationRows, PlanRows
+from store.ledger import LedgerReader
 from store.operations import OperationRows
 from store.outbox import Outbox
 from store.secret_files import SecretFiles
@@ -55,7 +56,7 @@ async def services_from(settings: ApiSettings, stores: StoreSettings) -> Service
         sessions=SessionRows(engine),
         secrets=SecretFiles(stores.secrets_dir),
         artifacts=ArtifactFolder(stores.artifacts_dir),
-        evidence=None,
+        evidence=LedgerReader(engine, stores.ledger_public_key),
         polls=QueuePollRows(engine),
         inventory=_inventory(settings.netbox_url, settings.netbox_token_file),
         audit=AuditRows(engine).record,

@@ -10,11 +10,20 @@ from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
 
+import rfc8785
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 
-from domain.canonical import digest
+from domain.canonical import canonical, digest
+from domain.errors import Rejected
 from domain.model import Json, Model
+
+
+class PublicKeyUnreadable(Rejected):
+    """What was given as the ledger's public key is none."""
+
+    kind = "public-key-unreadable"
+
 
 CHAIN_START = "0" * 64
 
@@ -59,11 +68,13 @@ class Appended(Model):
 
 
 class Verification(Model):
-    """`broken`: the number of the first line that does not hold, counted from 1; `why` says in what way."""
+    """`broken`: the number of the first line that does not hold, counted from 1, and `entry` its id as far as it can be
+    read; `why` says in what way."""
 
     entries: int
     head: str = CHAIN_START
     broken: int | None = None
+    entry: str = ""
     why: str = ""
 
     @property
@@ -75,25 +86,25 @@ def entry_hash(signed: dict[str, Json]) -> str:
     return digest({name: value for name, value in signed.items() if name not in ("hash", "signature")})
 
 
-def verify_bundle(lines: Iterable[str], public_key: str, known_head: str = "") -> Verification:
-    """Checks an exported chain with nothing but the public key (hex). `known_head` must be the hash of one of its entries."""
-    key = Ed25519PublicKey.from_public_bytes(bytes.fromhex(public_key))
+def verify_bundle(lines: Iterable[str | bytes], public_key: str, known_head: str = "") -> Verification:
+    """Checks an exported chain with nothing but the public key (hex). `known_head` must be the hash of one of its entries.
+
+    Every byte counts: a line that says the same in another form is refused, since nobody but a forger writes it so.
+    Raises `PublicKeyUnreadable`.
+    """
+    key = _public_key(public_key)
     head, site, count = CHAIN_START, None, 0
     known_seen = not known_head
     for number, line in enumerate((line for line in lines if line.strip()), start=1):
-        try:
-            entry: dict[str, Json] = json.loads(line)
-            hash_, signature = str(entry["hash"]), bytes.fromhex(str(entry["signature"]))
-            site = entry["site"] if site is None else site
-            fault = _fault(entry, number, head, site)
-            if fault:
-                return Verification(entries=count, head=head, broken=number, why=fault)
-            key.verify(signature, bytes.fromhex(hash_))
-        except InvalidSignature:
-            return Verification(entries=count, head=head, broken=number, why="the signature is not by this key")
-        except (ValueError, KeyError, TypeError, AttributeError):
+        raw = line.encode() if isinstance(line, str) else line
+        entry = _read(raw)
+        if entry is None:
             return Verification(entries=count, head=head, broken=number, why="the line is no entry of a ledger")
-        head, count = hash_, number
+        site = entry["site"] if site is None else site
+        fault = _fault(entry, raw, number, head, site) or _signature_fault(entry, key)
+        if fault:
+            return Verification(entries=count, head=head, broken=number, entry=str(entry["id"]), why=fault)
+        head, count = str(entry["hash"]), number
         known_seen = known_seen or head == known_head
     if not known_seen:
         why = f"it ends without the known head {known_head}: entries were cut off"
@@ -101,8 +112,33 @@ def verify_bundle(lines: Iterable[str], public_key: str, known_head: str = "") -
     return Verification(entries=count, head=head)
 
 
-def _fault(entry: dict[str, Json], number: int, head: str, site: Json) -> str:
-    if entry_hash(entry) != entry["hash"]:
+def _public_key(text: str) -> Ed25519PublicKey:
+    try:
+        return Ed25519PublicKey.from_public_bytes(bytes.fromhex(text.strip()))
+    except ValueError as error:
+        raise PublicKeyUnreadable(
+            "The public key is no Ed25519 key.",
+            do="It has 64 hex digits: edgewright evidence export SITE --to FILE --public-key-to KEY",
+        ) from error
+
+
+_FIELDS = frozenset({"id", "site", "sequence", "previous", "hash", "signature"})
+
+
+def _read(raw: bytes) -> dict[str, Json] | None:
+    try:
+        entry: Json = json.loads(raw)
+    except (ValueError, RecursionError):
+        return None
+    return entry if isinstance(entry, dict) and entry.keys() >= _FIELDS else None
+
+
+def _fault(entry: dict[str, Json], raw: bytes, number: int, head: str, site: Json) -> str:
+    try:
+        changed = entry_hash(entry) != entry["hash"] or canonical(entry) != raw
+    except (rfc8785.CanonicalizationError, RecursionError, ValueError):
+        changed = True
+    if changed:
         return "its content was changed: the hash differs"
     if entry["site"] != site:
         return f"it belongs to another site ({entry['site']})"
@@ -111,3 +147,13 @@ def _fault(entry: dict[str, Json], number: int, head: str, site: Json) -> str:
     if entry["previous"] != head:
         return "it does not continue the entry before it"
     return ""
+
+
+def _signature_fault(entry: dict[str, Json], key: Ed25519PublicKey) -> str:
+    given = str(entry["signature"])
+    try:
+        signature = bytes.fromhex(given)
+        key.verify(signature, bytes.fromhex(str(entry["hash"])))
+    except (ValueError, InvalidSignature):
+        return "the signature is not by this key"
+    return "" if signature.hex() == given else "its signature was changed"

@@ -10,10 +10,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 from sqlalchemy import Connection, Engine, func, insert, select
 
 from domain.canonical import canonical
+from domain.errors import NotYet
 from domain.evidence import CHAIN_START, Appended, EvidenceBatch, EvidenceDraft, EvidenceEntry, entry_hash
 from domain.paging import CursorUnreadable, Page, PageRequest
 from store.database import Clock, limited, new_id, page_of, utc_now
-from store.files import private_folder
+from store.files import private_folder, write_whole
 from store.tables import evidence
 
 
@@ -40,10 +41,26 @@ def signing_key(file: Path) -> Ed25519PrivateKey:
     key = serialization.load_pem_private_key(file.read_bytes(), password=None)
     if not isinstance(key, Ed25519PrivateKey):
         raise TypeError(f"{file} is no Ed25519 key")
+    public = key.public_key().public_bytes_raw().hex().encode()
+    if not public_half(file).exists() or public_half(file).read_bytes() != public:
+        write_whole(public_half(file), public)
     return key
 
 
+class SigningKeyAbsent(NotYet):
+    """Nothing has been signed yet, or the public half of the key is not where we look for it."""
+
+    kind = "signing-key-absent"
+
+
+def public_half(file: Path) -> Path:
+    """Lies beside the signing key, so that the API shows it without ever holding the key itself."""
+    return file.with_suffix(".pub")
+
+
 class Ledger:
+    """Writes. Only the control queue has the key."""
+
     def __init__(self, engine: Engine, key: Ed25519PrivateKey, clock: Clock = utc_now) -> None:
         self._engine = engine
         self._key = key
@@ -56,33 +73,6 @@ class Ledger:
             for site in sorted({draft.site for draft in batch.entries}):
                 connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"evidence/{site}"))))
             return Appended(ids=tuple(self._append(connection, draft) for draft in batch.entries))
-
-    def get(self, entry: str) -> EvidenceEntry | None:
-        with self._engine.connect() as connection:
-            line = connection.scalar(select(evidence.c.line).where(evidence.c.id == entry))
-        return None if line is None else EvidenceEntry.of(json.loads(line))
-
-    def list(self, site: str, page: PageRequest) -> Page[EvidenceEntry]:
-        """Newest first."""
-        c = evidence.c
-        statement = select(c.line).where(c.site == site).order_by(c.sequence.desc())
-        if page.cursor:
-            if not page.cursor.isdecimal():
-                raise CursorUnreadable(f"{page.cursor!r} is no cursor of this list.", do="Start without a cursor.")
-            statement = statement.where(c.sequence < int(page.cursor))
-        with self._engine.connect() as connection:
-            lines = connection.scalars(limited(statement, page)).all()
-        entries = [EvidenceEntry.of(json.loads(line)) for line in lines]
-        return page_of(entries, page, lambda entry: str(entry.signed["sequence"]))
-
-    def export(self, site: str) -> tuple[str, ...]:
-        statement = select(evidence.c.line).where(evidence.c.site == site).order_by(evidence.c.sequence)
-        with self._engine.connect() as connection:
-            return tuple(line.decode() for line in connection.scalars(statement))
-
-    def public_key(self) -> str:
-        """Raw, in hex: what `verify_bundle` takes."""
-        return self._key.public_key().public_bytes_raw().hex()
 
     def _append(self, connection: Connection, draft: EvidenceDraft) -> str:
         c = evidence.c
@@ -112,3 +102,44 @@ class Ledger:
             )
         )
         return entry["id"]
+
+
+class LedgerReader:
+    """Reads and exports. It has the public half of the key only: whoever breaks into the API can forge nothing."""
+
+    def __init__(self, engine: Engine, public_key_file: Path) -> None:
+        self._engine = engine
+        self._public_key_file = public_key_file
+
+    def get(self, entry: str) -> EvidenceEntry | None:
+        with self._engine.connect() as connection:
+            line = connection.scalar(select(evidence.c.line).where(evidence.c.id == entry))
+        return None if line is None else EvidenceEntry.of(json.loads(line))
+
+    def list(self, site: str, page: PageRequest) -> Page[EvidenceEntry]:
+        """Newest first."""
+        c = evidence.c
+        statement = select(c.line).where(c.site == site).order_by(c.sequence.desc())
+        if page.cursor:
+            if not page.cursor.isdecimal():
+                raise CursorUnreadable(f"{page.cursor!r} is no cursor of this list.", do="Start without a cursor.")
+            statement = statement.where(c.sequence < int(page.cursor))
+        with self._engine.connect() as connection:
+            lines = connection.scalars(limited(statement, page)).all()
+        entries = [EvidenceEntry.of(json.loads(line)) for line in lines]
+        return page_of(entries, page, lambda entry: str(entry.signed["sequence"]))
+
+    def export(self, site: str) -> tuple[str, ...]:
+        statement = select(evidence.c.line).where(evidence.c.site == site).order_by(evidence.c.sequence)
+        with self._engine.connect() as connection:
+            return tuple(line.decode() for line in connection.scalars(statement))
+
+    def public_key(self) -> str:
+        """Raw, in hex: what `verify_bundle` takes. Raises `SigningKeyAbsent`."""
+        if not self._public_key_file.exists():
+            raise SigningKeyAbsent(
+                f"There is no public key of the ledger at {self._public_key_file}.",
+                do="A control worker writes it when it starts; on another machine, copy it and set "
+                "EDGEWRIGHT_LEDGER_PUBLIC_KEY_FILE.",
+            )
+        return self._public_key_file.read_text(encoding="ascii").strip()

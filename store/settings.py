@@ -17,3 +17,10 @@ class StoreSettings(BaseSettings):
     secrets_dir: Path = Path("~/.edgewright/secrets/store").expanduser()
     artifacts_dir: Path = Path("~/.edgewright/artifacts").expanduser()
     ledger_key_file: Path = Path("~/.edgewright/secrets/ledger-key.pem").expanduser()
+    """The signing key; only the control worker reads it."""
+    ledger_public_key_file: Path | None = None
+    """Its public half; beside the key if not given."""
+
+    @property
+    def ledger_public_key(self) -> Path:
+        return self.ledger_public_key_file or self.ledger_key_file.with_suffix(".pub")

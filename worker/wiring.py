@@ -12,8 +12,8 @@ from sqlalchemy import Engine
 
 import store
 from activities.bmc import BmcActivities
+from activities.evidence import EvidenceActivities
 from activities.inventory import InventoryActivities
-from activities.ledger import LedgerActivities
 from activities.onboarding import OnboardingActivities
 from activities.operations import OperationActivities
 from activities.recording import RecordingActivities
@@ -80,7 +80,7 @@ CONTROL: Mapping[type, Callable[[ControlParts], object]] = {
     OnboardingActivities: lambda p: OnboardingActivities(DeclarationRows(p.engine), p.artifacts),
     RecordingActivities: lambda p: RecordingActivities(p.inventory, p.artifacts),
     InventoryActivities: lambda p: InventoryActivities(p.inventory, p.artifacts),
-    LedgerActivities: lambda p: LedgerActivities(p.ledger),
+    EvidenceActivities: lambda p: EvidenceActivities(p.ledger),
 }
 
 DEVICES: Mapping[type, Callable[[DevicesParts], object]] = {

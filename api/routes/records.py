@@ -6,13 +6,13 @@ from fastapi import APIRouter, Query
 from fastapi.responses import PlainTextResponse
 from pydantic import Field
 
-from api.context import EvidenceEntry
 from api.deps import OPERATE, VIEW, KeyDep, PageDep, PrincipalDep, ServicesDep
 from api.services import findings, holds, keeping, plans
 from api.services.holds import HoldReleased, HoldRequest
 from api.services.plans import PlanLine, PlanView
 from api.threads import in_thread
 from domain.access import Place
+from domain.evidence import EvidenceEntry
 from domain.finding import Finding, FindingFilter, FindingState, Severity
 from domain.hold import Hold
 from domain.model import Declared, Model
@@ -127,7 +127,7 @@ async def get_evidence(entry: str, services: ServicesDep, principal: PrincipalDe
 @router.get("/evidence-key", operation_id="getEvidenceKey", dependencies=[VIEW])
 async def get_evidence_key(services: ServicesDep) -> PublicKey:
     """The Ed25519 public key that a bundle is verified with."""
-    return PublicKey(public_key=await in_thread(keeping.ledger(services).public_key))
+    return PublicKey(public_key=await in_thread(services.evidence.public_key))
 
 
 @router.get(

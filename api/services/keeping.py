@@ -6,7 +6,7 @@ from http import HTTPStatus
 
 from pydantic import Field, SecretStr
 
-from api.context import Evidence, EvidenceEntry, Services, now
+from api.context import Services, now
 from api.problems import Refusal, invalid, not_found
 from api.services import declarations
 from api.services.access import allow, see
@@ -15,6 +15,7 @@ from domain.access import AuditEvent, Place, Principal, Role
 from domain.artifact import ArtifactRef
 from domain.checking import Problem
 from domain.errors import Rejected
+from domain.evidence import EvidenceEntry
 from domain.model import Declared, Model
 from domain.paging import Page, PageRequest
 from domain.secret import Login, SecretRef
@@ -89,22 +90,15 @@ async def get_artifact(services: Services, sha256: str) -> tuple[ArtifactRef, by
     return ref, await in_thread(services.artifacts.get, ref)
 
 
-def ledger(services: Services) -> Evidence:
-    if services.evidence is None:
-        detail = "This API keeps no ledger of evidence."
-        raise Refusal(HTTPStatus.SERVICE_UNAVAILABLE, "ledger-missing", detail, do="Use a build that has one.")
-    return services.evidence
-
-
 async def evidence_page(
     services: Services, principal: Principal, site: str, request: PageRequest
 ) -> Page[EvidenceEntry]:
     await declarations.site_of(services, principal, site)
-    return await in_thread(ledger(services).list, site, request)
+    return await in_thread(services.evidence.list, site, request)
 
 
 async def evidence_entry(services: Services, principal: Principal, entry: str) -> EvidenceEntry:
-    found = await in_thread(ledger(services).get, entry)
+    found = await in_thread(services.evidence.get, entry)
     absent = not_found("evidence-unknown", f"No evidence is called {entry}.")
     if found is None:
         raise absent
@@ -115,7 +109,7 @@ async def evidence_entry(services: Services, principal: Principal, entry: str) -
 
 async def evidence_bundle(services: Services, principal: Principal, site: str) -> str:
     await declarations.site_of(services, principal, site)
-    lines = await in_thread(ledger(services).export, site)
+    lines = await in_thread(services.evidence.export, site)
     return "".join(f"{line}\n" for line in lines)
 
 

@@ -9,12 +9,13 @@ from datetime import datetime, timedelta
 
 from pydantic import BaseModel
 
-from api.context import EvidenceEntry, now
+from api.context import now
 from domain.access import AuditEvent, Place, Role, Session, Token
 from domain.artifact import ArtifactRef
 from domain.canonical import digest
 from domain.declaration import Declaration, StoredPlan
 from domain.errors import Conflict, Rejected
+from domain.evidence import EvidenceEntry
 from domain.finding import Finding, FindingFilter, FindingState, FindingUnknown, Report, Reported
 from domain.hold import Hold, HoldUnknown, holding
 from domain.inventory import DeviceQuery, DeviceState

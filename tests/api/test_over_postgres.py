@@ -3,6 +3,7 @@
 import uuid
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from pathlib import Path
 
 import httpx
 import pytest
@@ -13,10 +14,12 @@ import store
 from api.app import create_app
 from api.context import Services
 from domain.access import Place, Role
+from domain.evidence import EvidenceBatch, EvidenceDraft, verify_bundle
 from domain.operation import OperationState
 from domain.order import CONTROL_QUEUE
 from store.answers import AnswerRows
 from store.declarations import DeclarationRows, PlanRows
+from store.ledger import Ledger, LedgerReader, signing_key
 from store.operations import OperationRows
 from store.standing import FindingRows, HoldRows
 from tests.api.conftest import services_with
@@ -29,7 +32,7 @@ pytestmark = pytest.mark.services
 
 
 @pytest.fixture
-def real(temporal_client: Client, migrated_database: Database) -> Services:
+def real(temporal_client: Client, migrated_database: Database, tmp_path: Path) -> Services:
     kept_elsewhere, _ = services_with(temporal_client)
     engine = store.connect(migrated_database.url)
     return replace(
@@ -40,6 +43,7 @@ def real(temporal_client: Client, migrated_database: Database) -> Services:
         findings=FindingRows(engine),
         holds=HoldRows(engine),
         answers=AnswerRows(engine),
+        evidence=LedgerReader(engine, tmp_path / "ledger.pub"),
         pending_migrations=lambda: store.pending_migrations(migrated_database.url),
     )
 
@@ -145,6 +149,24 @@ async def test_a_kept_answer_holds_over_a_restart(http: httpx.AsyncClient, real:
     assert (again.status_code, again.json()) == (201, first.json())
     assert changed.json()["type"].endswith(":idempotency-key-reused")
     assert (await http.get("/v1/holds", headers=as_token())).json()["items"] == []
+
+
+async def test_evidence_is_read_from_the_ledger_and_its_export_verifies(
+    http: httpx.AsyncClient, real: Services, migrated_database: Database, tmp_path: Path
+) -> None:
+    place = await declare(http)
+    drafts = [EvidenceDraft(site=place.site, key=k, kind="probe", subjects=("SN1",), body={"n": 1}) for k in "ab"]
+    ledger = Ledger(store.connect(migrated_database.url), signing_key(tmp_path / "ledger.pem"))
+    made = ledger.append(EvidenceBatch(entries=tuple(drafts))).ids
+    listed = (await http.get(f"/v1/evidence?site={place.site}", headers=as_token())).json()["items"]
+    assert [item["id"] for item in listed] == list(reversed(made))
+    shown = await http.get(f"/v1/evidence/{made[0]}", headers=as_token(Role.VIEWER, "region"))
+    assert shown.json()["signed"]["body"] == {"n": 1}
+    assert (await http.get(f"/v1/evidence/{made[0]}", headers=as_token(where="other-region"))).status_code == 404
+    bundle = await http.get(f"/v1/sites/{place.site}/evidence-bundle", headers=as_token())
+    key = (await http.get("/v1/evidence-key", headers=as_token())).json()["public_key"]
+    found = verify_bundle(bundle.content.split(b"\n"), key)
+    assert (found.good, found.entries) == (True, 2)
 
 
 async def test_readyz_is_ready_on_migrated_and_bootstrapped_services(http: httpx.AsyncClient) -> None:

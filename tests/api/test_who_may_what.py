@@ -6,9 +6,10 @@ from typing import Any
 import httpx
 import pytest
 
-from api.context import EvidenceEntry, now
+from api.context import now
 from api.deps import Needs
 from domain.access import Role
+from domain.evidence import EvidenceEntry
 from domain.finding import Finding, FindingState, Severity
 from domain.operation import OperationDraft
 from tests.api.conftest import OSLO, PLACES, Api

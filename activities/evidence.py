@@ -11,11 +11,11 @@ class EvidenceLedger(Protocol):
     def append(self, batch: EvidenceBatch) -> Appended: ...
 
 
-class LedgerActivities:
+class EvidenceActivities:
     def __init__(self, ledger: EvidenceLedger) -> None:
         self._ledger = ledger
 
     @activity.defn
-    def append_evidence(self, batch: EvidenceBatch) -> Appended:
+    def record_evidence(self, batch: EvidenceBatch) -> Appended:
         """Keeps what was proved, for good. A retry finds its entries by their keys and writes nothing twice."""
         return self._ledger.append(batch)
