@@ -126,7 +126,7 @@ def _memory(server: str, hardware: ServerHardware, wanted: ServerClass) -> Itera
 
 
 def _drives(server: str, hardware: ServerHardware, wanted: ServerClass) -> Iterator[Deviation]:
-    if not hardware.drives and wanted.drives and _unreadable(hardware, "storage"):
+    if not hardware.drives and wanted.drives and (_unreadable(hardware, "drives:") or _unreadable(hardware, "storage")):
         yield _could_not_read(server, "drives")
         return
     free = list(hardware.drives)

@@ -97,6 +97,7 @@ def test_a_gpu_that_is_missing_says_which_are_there_and_what_to_do():
 
 def test_hardware_the_bmc_does_not_tell_is_unreadable_and_not_missing():
     assert kinds(drives=(), missing=("Storage: 503 while the inventory was being read",)) == ["drives-unreadable"]
+    assert kinds(drives=(), missing=("drives: the BMC failed at it",)) == ["drives-unreadable"]
 
 
 def test_firmware_is_reported_unless_the_class_requires_it():
