@@ -5,6 +5,7 @@ from contextlib import contextmanager
 from datetime import datetime
 from random import SystemRandom
 
+from activities.trust import certificates_of
 from domain.bmc import (
     Bmc,
     BmcBusy,
@@ -14,19 +15,13 @@ from domain.bmc import (
     BmcFactory,
     BmcTarget,
     BmcUnreachable,
-    Certificates,
     LoginBudgetSpent,
 )
 from domain.credentials import Wait, new_password, reading_step
-from domain.secret import CredentialSlot, Login, SecretMissing, SecretRef, SecretStore
+from domain.secret import CredentialSlot, Login, SecretStore
 
 LOCKOUT_WINDOW_S = 900.0
 """How long a failed login is taken to count where nothing is known: longer than the lock-out times vendors ship."""
-
-
-def pin_ref(site: str, device: str) -> SecretRef:
-    """Where the certificate that was seen first is remembered: with the device's secrets, which its site's worker has."""
-    return SecretRef(path=f"site/{site}/pins/{device}")
 
 
 class BmcLogins:
@@ -65,22 +60,13 @@ class BmcLogins:
             yield bmc
 
     def connect(self, target: BmcTarget) -> BmcConnection:
-        return self._bmcs.connect(target.endpoint, self._certificates(target))
+        """Checked as the site declares; a certificate accepted at first use is remembered before any login."""
 
-    def _certificates(self, target: BmcTarget) -> Certificates:
-        """Resolves how this device is trusted; a certificate accepted at first use is remembered before any login."""
-        trust = target.trust
-        if trust.ca is not None:
-            return Certificates(ca_pem=self.secrets.get(trust.ca).password.get_secret_value())
-        if trust.pin is not None or not trust.first_use:
-            return Certificates(sha256=trust.pin)
-        ref = pin_ref(target.site, target.device)
-        try:
-            return Certificates(sha256=self.secrets.get(ref).password.get_secret_value())
-        except SecretMissing:
-            shown = self._bmcs.identify(target.endpoint).certificate_sha256
-            self.secrets.put(ref, Login.model_validate({"username": "sha256", "password": shown}))
-            return Certificates(sha256=shown)
+        def shown() -> str:
+            return self._bmcs.identify(target.endpoint).certificate_sha256
+
+        certificates = certificates_of(self.secrets, target.site, target.device, target.trust, shown)
+        return self._bmcs.connect(target.endpoint, certificates)
 
     def log_in(self, connection: BmcConnection, target: BmcTarget, slot: CredentialSlot) -> Bmc:
         """One counted try. What is known not to have reached the account check is uncounted again."""

@@ -7,23 +7,23 @@ from temporalio import activity
 
 from activities.artifacts import ModelShelf
 from domain.artifact import ArtifactStore
-from domain.cabling import CableVerdict, DevicePorts, cables_of, check_cables
+from domain.cabling import CableState
 from domain.errors import Rejected
-from domain.judgement import ServerReading, cable_sightings, judge
+from domain.judgement import ServerReading
 from domain.lifecycle import Lifecycle
 from domain.onboarding import (
     Judged,
     JudgeOrder,
     LoadOrder,
     RackSize,
-    RackVerdict,
     SiteBundle,
     SiteRef,
     SwitchReadings,
 )
 from domain.order import DeclarationRef
 from domain.server_class import ServerClass
-from domain.site import PORT_OF_BMC, SiteDeclaration
+from domain.site import SiteDeclaration
+from domain.site_judgement import judge_servers, judge_trunks
 
 
 class Declarations(Protocol):
@@ -70,45 +70,25 @@ class OnboardingActivities:
 
     @activity.defn
     def judge_rack(self, order: JudgeOrder) -> Judged:
-        """Compares a rack's servers with their classes and its cables with the declaration, once all of them were read."""
+        """Compares a rack's servers with their classes and its cables with the declaration, once all of them were read.
+
+        Without a rack: only the cables that end at no server, which no rack judges.
+        """
         bundle = self._shelf.get(SiteBundle, order.site.bundle)
         switches = self._shelf.get(SwitchReadings, order.switches)
-        readings = {r.name: r for r in (self._shelf.get(ServerReading, ref) for ref in order.readings)}
-        site = bundle.site
-        servers = site.servers_in(order.rack)
-        cables = cables_of(site, (server.name for server in servers))
-        verdicts = check_cables(cables, switches.sights, (ports_of(reading) for reading in readings.values()))
-        judgements = [
-            judge(
-                site,
-                server,
-                bundle.classes[server.server_class],
-                readings.get(server.name, ServerReading(name=server.name)),
-                tuple(verdict for verdict in verdicts if server.name in verdict.devices),
-            )
-            for server in servers
-        ]
-        sightings = (*(s for j in judgements for s in j.sightings), *cable_sightings(site, verdicts))
-        verdict = RackVerdict(servers=tuple(j.facts for j in judgements), cables=verdicts, sightings=sightings)
+        readings = [self._shelf.get(ServerReading, ref) for ref in order.readings]
+        if order.rack is None:
+            verdict = judge_trunks(bundle.site, switches)
+        else:
+            readings += [ServerReading(name=name, trouble=trouble) for name, trouble in order.troubles.items()]
+            verdict = judge_servers(bundle, order.rack, switches, readings, order.missing)
+        states = [server.lifecycle for server in verdict.servers]
         return Judged(
             verdict=self._shelf.put(verdict),
-            good=sum(1 for j in judgements if j.good),
-            quarantined=tuple(j.facts.name for j in judgements if j.facts.lifecycle is Lifecycle.QUARANTINED),
-            cables_verified=_count(verdicts, wrong=False, verified=True),
-            cables_wrong=_count(verdicts, wrong=True, verified=False),
-            cables_unverified=_count(verdicts, wrong=False, verified=False),
-            sightings=sightings,
+            good=sum(1 for state in states if state is not Lifecycle.QUARANTINED),
+            quarantined=tuple(s.name for s in verdict.servers if s.lifecycle is Lifecycle.QUARANTINED),
+            cables_verified=sum(1 for cable in verdict.cables if cable.state is CableState.VERIFIED),
+            cables_wrong=sum(1 for cable in verdict.cables if cable.wrong),
+            cables_unverified=sum(1 for cable in verdict.cables if cable.state is CableState.UNVERIFIED),
+            sightings=verdict.sightings,
         )
-
-
-def _count(verdicts: Iterable[CableVerdict], *, wrong: bool, verified: bool) -> int:
-    return sum(1 for v in verdicts if v.wrong is wrong and (v.state == "verified") is verified)
-
-
-def ports_of(reading: ServerReading) -> DevicePorts:
-    """The MAC addresses of a server's ports, its BMC's included, as its BMC told them."""
-    hardware = reading.hardware
-    if hardware is None:
-        return DevicePorts(device=reading.name, ports={})
-    ports = {port.name: port.mac for port in hardware.ports}
-    return DevicePorts(device=reading.name, ports={**ports, PORT_OF_BMC: hardware.bmc.mac})

@@ -4,11 +4,14 @@ LLDP decides where both sides speak. Otherwise the switch's MAC table is held ag
 neither speaks the cable is *unverified*: that is said, and never counted as checked.
 """
 
+import re
 from collections.abc import Iterable, Mapping
 from enum import StrEnum
 
 from domain.model import MacAddress, Model, Name, PortName
 from domain.site import CableDeclaration, SiteDeclaration
+
+_UPLINK = re.compile(r"p\d+")
 
 
 class CableState(StrEnum):
@@ -36,6 +39,9 @@ class PortSight(Model):
     """System name by LLDP."""
     neighbor_port: str = ""
     neighbor_mac: MacAddress | None = None
+    """Of the port itself, where it names itself by its address."""
+    chassis_mac: MacAddress | None = None
+    """Of the whole neighbour: a DPU sends one of its addresses from all its ports."""
     macs: tuple[MacAddress, ...] = ()
     """Learned from frames."""
 
@@ -158,18 +164,25 @@ def _unverified(key: str, a: End, b: End, why: str) -> CableVerdict:
 
 def _seen(port: PortSight, a: End, b: End, by_mac: Mapping[str, End]) -> tuple[End | None, Method]:
     """Who is at the other end, by the better of the two witnesses."""
-    if port.neighbor or port.neighbor_mac:
-        by_own_mac = by_mac.get(port.neighbor_mac or "")
-        if by_own_mac is not None and (by_own_mac.port or not port.neighbor):
-            return End(device=by_own_mac.device, port=by_own_mac.port or port.neighbor_port), Method.LLDP
-        if port.neighbor:
-            name = by_own_mac.device if by_own_mac is not None else port.neighbor.split(".")[0]
-            return End(device=name, port=port.neighbor_port), Method.LLDP
+    itself = by_mac.get(port.neighbor_mac or "")
+    if itself is not None:
+        return End(device=itself.device, port=itself.port or port.neighbor_port), Method.LLDP
+    chassis = by_mac.get(port.chassis_mac or "")
+    if chassis is not None:
+        return End(device=chassis.device, port=_port_of(chassis.port, port.neighbor_port)), Method.LLDP
+    if port.neighbor:
+        return End(device=port.neighbor.split(".")[0], port=port.neighbor_port), Method.LLDP
     ends = [by_mac[mac] for mac in port.macs if mac in by_mac]
     if not ends:
         return None, Method.NONE
     # A port that leads to a whole segment learns many addresses; the declared one among them confirms the cable.
     return (b if b in ends else ends[0]), Method.MAC
+
+
+def _port_of(known: str, said: str) -> str:
+    """A DPU knows its own ports as `p0` and `p1`; we name them by the adapter's slot (`dpu0-p0`). A switch says its port's name."""
+    slot, dash, _ = known.rpartition("-")
+    return f"{slot}-{said}" if dash and _UPLINK.fullmatch(said) else known or said
 
 
 def _judge(key: str, a: End, b: End, found: End, method: Method) -> CableVerdict:

@@ -8,7 +8,6 @@ from pydantic import Field
 
 from domain.artifact import ArtifactRef
 from domain.errors import Conflict, Rejected, Transient
-from domain.finding import Sighting
 from domain.lifecycle import Lifecycle
 from domain.model import Json, Model, Name
 from domain.netbox_schema import SchemaState
@@ -314,23 +313,3 @@ class DeviceList(Model):
 class Noted(Model):
     written: bool
     """False: the entry was there already."""
-
-
-class RecordingPlan(Model):
-    """What recording a site would change, by reference to its `RecordChanges`."""
-
-    changes: ArtifactRef
-    creates: int = 0
-    updates: int = 0
-    adopts: int = 0
-    deletes: int = 0
-    flags: int = 0
-
-
-class Audited(Model):
-    """How NetBox differs from the declaration and the devices. Nothing was changed."""
-
-    sightings: tuple[Sighting, ...] = ()
-    ref: ArtifactRef | None = None
-    """An `Audited` with all of them, where they are too many to travel."""
-    count: int = 0

@@ -109,8 +109,11 @@ def judge(
     return ServerJudgement(facts=facts, deviations=deviations, sightings=tuple(sightings))
 
 
-def cable_sightings(site: SiteDeclaration, verdicts: Iterable[CableVerdict]) -> tuple[Sighting, ...]:
-    """One finding for each cable that is not as declared; a swapped pair is one fact, told at the first of the two."""
+def cable_sightings(site: SiteDeclaration, verdicts: Iterable[CableVerdict], rack: str = "") -> tuple[Sighting, ...]:
+    """One finding for each cable that is not as declared; a swapped pair is one fact, told at the first of the two.
+
+    `rack`: whose servers' cables these are, so that looking at that rack again resolves them.
+    """
     found: list[Sighting] = []
     told: set[str] = set()
     for verdict in verdicts:
@@ -124,7 +127,7 @@ def cable_sightings(site: SiteDeclaration, verdicts: Iterable[CableVerdict]) -> 
                 severity=Severity.CRITICAL if verdict.wrong else Severity.WARNING,
                 message=verdict.message,
                 do=verdict.do,
-                place=Place(region=site.region.name, site=site.name),
+                place=Place(region=site.region.name, site=site.name, rack=rack),
                 evidence={"method": verdict.method, "found": str(verdict.found) if verdict.found else None},
             )
         )

@@ -4,9 +4,20 @@ A configuration tree has no schema of ours: it is `NvueTree`, and only whole sub
 """
 
 from enum import StrEnum
-from typing import Protocol
+from types import TracebackType
+from typing import Protocol, Self
 
+from domain.bmc import Certificates, Endpoint
+from domain.errors import Rejected
 from domain.model import Json, MacAddress, Model
+from domain.secret import Login
+
+
+class SwitchLoginRefused(Rejected):
+    """401: unknown user or wrong password."""
+
+    kind = "switch-login-refused"
+
 
 type NvueTree = dict[str, Json]
 """A part of the object model tree, from its root down: `{"interface": {"swp1": {"link": {"mtu": 9216}}}}`."""
@@ -88,12 +99,14 @@ class SwitchNeighbor(Model):
     age_s: int | None = None
 
     @property
-    def mac(self) -> str:
-        """The neighbour's MAC address, lower case, wherever it put it; empty if it named none."""
-        for value in (self.port_id, self.chassis_id):
-            if value.count(":") == 5:
-                return value.lower()
-        return ""
+    def port_mac(self) -> str:
+        """The address of the neighbour's port, lower case; empty if it names its port otherwise."""
+        return self.port_id.lower() if self.port_id.count(":") == 5 else ""
+
+    @property
+    def chassis_mac(self) -> str:
+        """The address that stands for the whole neighbour, lower case; empty if it names itself otherwise."""
+        return self.chassis_id.lower() if self.chassis_id.count(":") == 5 else ""
 
 
 class LearnedMac(Model):
@@ -261,6 +274,28 @@ class SwitchReading(Protocol):
     def mac_table(self) -> tuple[LearnedMac, ...]: ...
 
     def applied(self) -> NvueTree: ...
+
+
+class SwitchSession(SwitchReading, Protocol):
+    """A switch that is spoken to with one login. Use it as a context manager."""
+
+    def __enter__(self) -> Self: ...
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None: ...
+
+
+class SwitchFactory(Protocol):
+    """Reaches switches. Thread-safe."""
+
+    def presence(self, host: str, port: int) -> SwitchPresence | None:
+        """Who answers there, without a login; None if nobody does."""
+        ...
+
+    def open(self, endpoint: Endpoint, login: Login, certificates: Certificates) -> SwitchSession:
+        """Sends nothing yet. Raises `Rejected` if the trust cannot be used."""
+        ...
 
 
 class SwitchConfiguring(Protocol):

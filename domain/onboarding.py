@@ -3,10 +3,11 @@
 from domain.artifact import ArtifactRef
 from domain.cabling import CableVerdict, SwitchSight
 from domain.finding import Sighting
+from domain.judgement import ServerReading, Trouble
 from domain.model import Model, Name
 from domain.operation import StepState
-from domain.order import DeclarationRef
-from domain.plan import PlanSummary
+from domain.order import DeclarationRef, ServerStanding
+from domain.plan import Difference, PlanSummary
 from domain.recording_facts import DeviceFacts, ServerFacts
 from domain.server_class import ServerClass
 from domain.site import SiteDeclaration
@@ -126,10 +127,63 @@ class ServerRead(Model):
     serial: str = ""
 
 
+class ReadKnownOrder(Model):
+    site: SiteRef
+    discovery: ArtifactRef
+
+
+class ServerReadings(Model):
+    """Every server that could be read without changing anything."""
+
+    readings: tuple[ServerReading, ...] = ()
+
+
+class KnownRead(Model):
+    """`read` of `known` servers: those that have a credential of ours. The others show nothing until they are taken over."""
+
+    readings: ArtifactRef
+    known: int
+    read: int
+
+
+class PlanOrder(Model):
+    """What was observed of a site, to be planned from or audited. `approved`: the hash the new plan must have."""
+
+    operation_id: str
+    site: SiteRef
+    digest: str
+    """Of the declaration."""
+    discovery: ArtifactRef
+    switches: ArtifactRef
+    servers: ArtifactRef
+    approved: str = ""
+    author: str = ""
+
+
+class Planned(Model):
+    """A stored plan. `stale`: how it differs from the approved one; empty if it is the same, or none was named."""
+
+    summary: PlanSummary
+    stale: tuple[Difference, ...] = ()
+
+
+class AuditReport(Model):
+    """What a site audit reported. Findings that are no longer seen were resolved by it."""
+
+    site: Name
+    servers_read: int = 0
+    sightings: int = 0
+    new: int = 0
+    resolved: int = 0
+    open: int = 0
+
+
 class RackOrder(Model):
     operation_id: str
     site: SiteRef
     rack: RackSize
+    missing: tuple[Name, ...] = ()
+    """Declared here and not found: nobody can be asked, and nothing is recorded."""
     discovery: ArtifactRef
     switches: ArtifactRef
     devices_queue: str
@@ -137,21 +191,26 @@ class RackOrder(Model):
 
 
 class Standing(Model):
-    """The signal by which a server tells its rack, and a rack its site, how far a server is."""
+    """The signal by which a server tells its rack what came of reading it."""
 
     server: Name
     rack: Name
     step: str
     state: StepState
-    reasons: tuple[str, ...] = ()
+    trouble: Trouble | None = None
     reading: ArtifactRef | None = None
 
 
 class JudgeOrder(Model):
+    """A rack's servers with their cables; without a rack, the cables that end at no server."""
+
     site: SiteRef
-    rack: Name
+    rack: Name | None = None
     switches: ArtifactRef
-    readings: tuple[ArtifactRef, ...]
+    readings: tuple[ArtifactRef, ...] = ()
+    troubles: dict[Name, Trouble] = {}
+    """Servers that could not be read, and why."""
+    missing: tuple[Name, ...] = ()
 
 
 class RackVerdict(Model):
@@ -193,6 +252,13 @@ class Recorded(Model):
     flags: tuple[Sighting, ...] = ()
 
 
+class RackProgress(Model):
+    """The signal by which a rack tells its site how far its servers are: a few times in all, not once for each server."""
+
+    rack: Name
+    servers: tuple[ServerStanding, ...]
+
+
 class RackReport(Model):
     rack: Name
     good: int = 0
@@ -209,7 +275,8 @@ class OnboardingReport(Model):
     site: Name
     racks: tuple[RackReport, ...] = ()
     missing: tuple[Name, ...] = ()
-    plan: PlanSummary | None = None
+    not_recorded: tuple[str, ...] = ()
+    """Objects that NetBox would not have, each with its reason."""
 
     @property
     def quarantined(self) -> tuple[str, ...]:

@@ -8,10 +8,12 @@ from collections.abc import Iterable, Mapping
 from domain.cabling import CableVerdict
 from domain.discovery import Discovery
 from domain.finding import Sighting
+from domain.inventory import DeviceState, LifecycleMove
+from domain.judgement import moves
 from domain.onboarding import SiteBundle, SwitchReadings
 from domain.plan import Action, Change, Deferred, Flag, Plan, System
 from domain.reconcile import reconcile
-from domain.recording import records
+from domain.recording import cable_link, records
 from domain.recording_facts import ServerFacts, SiteFacts
 from domain.records import Endpoint, ObservedRecord, Record
 from domain.server_class import ServerClass
@@ -39,6 +41,14 @@ def wanted_records(
     return records(bundle.site, bundle.classes, facts)
 
 
+def declared_records(bundle: SiteBundle, wanted: Iterable[Record]) -> tuple[Record, ...]:
+    """What is wanted, and what is declared but was not seen this time: not seeing a server does not undeclare it."""
+    site = bundle.site
+    unseen = [Record(endpoint=Endpoint.DEVICE, key=f"{site.name}/{server.name}", fields={}) for server in site.servers]
+    cables = [Record(endpoint=Endpoint.CABLE, key=cable_link(site.name, cable).key, fields={}) for cable in site.cables]
+    return (*wanted, *unseen, *cables)
+
+
 def plan_site(
     bundle: SiteBundle,
     digest: str,
@@ -46,11 +56,12 @@ def plan_site(
     wanted: Iterable[Record],
     observed: Iterable[ObservedRecord],
     readable: Mapping[str, ServerFacts],
+    states: Iterable[DeviceState],
     sightings: Iterable[Sighting],
 ) -> Plan:
     """The changes to NetBox and to BMCs that can be known now, the stages that cannot, and what will be flagged."""
     planned = reconcile(wanted, observed)
-    changes = [*planned.changes]
+    changes = [*planned.changes, *map(_as_change, moves(bundle.site.name, "", readable.values(), states))]
     deferred: list[Deferred] = []
     for server in bundle.site.servers:
         if discovery.server(server.name) is None or server.name in readable:
@@ -82,6 +93,17 @@ def plan_site(
         changes=tuple(changes),
         deferred=tuple(deferred),
         flags=flags,
+    )
+
+
+def _as_change(move: LifecycleMove) -> Change:
+    return Change(
+        system=System.NETBOX,
+        object=f"{Endpoint.DEVICE}/{move.site}/{move.device}/lifecycle/{move.to}",
+        action=Action.UPDATE,
+        before=str(move.from_states[0]),
+        after=str(move.to),
+        why="; ".join(move.reasons) or "what was wrong with it is mended",
     )
 
 

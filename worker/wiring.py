@@ -13,24 +13,29 @@ from sqlalchemy import Engine
 import store
 from activities.bmc import BmcActivities
 from activities.evidence import EvidenceActivities
+from activities.bmc_login import BmcLogins
+from activities.fleet import FleetActivities
 from activities.inventory import InventoryActivities
 from activities.onboarding import OnboardingActivities
 from activities.operations import OperationActivities
 from activities.recording import RecordingActivities
+from activities.site_planning import SitePlanning
+from activities.site_reading import SiteReading
 from activities.site_survey import SiteSurvey
-from clients import nvue
+from activities.switch_login import SwitchLogins
 from clients.netbox import NetBoxInventory
+from clients.nvue import NvueFactory
 from clients.redfish import RedfishBmcs
 from domain.artifact import ArtifactStore
 from domain.bmc import BmcFactory
 from domain.errors import Rejected
 from domain.inventory import Inventory
-from domain.nvue import SwitchPresence
+from domain.nvue import SwitchFactory
 from domain.order import CONTROL_QUEUE, DEVICES_QUEUE
 from domain.secret import SecretStore
 from store.artifacts import ArtifactFolder
 from store.database import utc_now
-from store.declarations import DeclarationRows
+from store.declarations import DeclarationRows, PlanRows
 from store.ledger import Ledger, signing_key
 from store.operations import OperationRows
 from store.secret_files import SecretFiles
@@ -68,6 +73,7 @@ class DevicesParts:
     """What a queue at devices works with: no inventory and no Postgres, so that its worker can stand at a site."""
 
     bmcs: BmcFactory
+    switches: SwitchFactory
     secrets: SecretStore
     artifacts: ArtifactStore
     secret_marker: str = ""
@@ -81,19 +87,21 @@ CONTROL: Mapping[type, Callable[[ControlParts], object]] = {
     RecordingActivities: lambda p: RecordingActivities(p.inventory, p.artifacts),
     InventoryActivities: lambda p: InventoryActivities(p.inventory, p.artifacts),
     EvidenceActivities: lambda p: EvidenceActivities(p.ledger),
+    SitePlanning: lambda p: SitePlanning(p.inventory, PlanRows(p.engine), FindingRows(p.engine), p.artifacts, utc_now),
+    FleetActivities: lambda p: FleetActivities(
+        DeclarationRows(p.engine), p.inventory, FindingRows(p.engine), utc_now
+    ),
 }
 
 DEVICES: Mapping[type, Callable[[DevicesParts], object]] = {
     BmcActivities: lambda p: BmcActivities(p.bmcs, p.secrets, utc_now, secret_marker=p.secret_marker),
-    SiteSurvey: lambda p: SiteSurvey(p.bmcs, _probe_switch, p.artifacts),
+    SiteSurvey: lambda p: SiteSurvey(p.bmcs, p.switches.presence, p.artifacts),
+    SiteReading: lambda p: SiteReading(
+        BmcLogins(p.bmcs, p.secrets, utc_now, secret_marker=p.secret_marker),
+        SwitchLogins(p.switches, p.secrets, utc_now),
+        p.artifacts,
+    ),
 }
-
-AWAITED = frozenset({"read_switches", "take_over_credentials", "read_server"})
-"""Called by workflows, written at this moment; empty as soon as their class is in `DEVICES`."""
-
-
-def _probe_switch(host: str, port: int) -> SwitchPresence | None:
-    return nvue.probe(nvue.SwitchAddress(host=host, port=port))
 
 
 def activities_for(queue: str, settings: WorkerSettings) -> list[Callable[..., Any]]:
@@ -138,7 +146,7 @@ def check_calls(
     """Each activity that workflows call is registered on exactly one kind of queue. Raises `WiringIncomplete`."""
     control = registered(CONTROL) if control is None else control
     devices = registered(DEVICES) if devices is None else devices
-    wanted = called() - AWAITED if wanted is None else wanted
+    wanted = called() if wanted is None else wanted
     absent = wanted - control - devices
     doubled = control & devices
     if absent or doubled:
@@ -173,6 +181,7 @@ def _devices_parts(settings: WorkerSettings) -> DevicesParts:
     stores = StoreSettings()
     return DevicesParts(
         bmcs=RedfishBmcs(),
+        switches=NvueFactory(),
         secrets=SecretFiles(stores.secrets_dir),
         artifacts=ArtifactFolder(stores.artifacts_dir),
         secret_marker=settings.secret_marker,

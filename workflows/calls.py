@@ -2,14 +2,20 @@
 
 from domain.evidence import Appended, EvidenceBatch
 from domain.finding import Report, Reported
+from domain.fleet import FleetSites, FleetWindow, StateLimits, StatesWatched
 from domain.hold import HoldQuery, Holds
 from domain.onboarding import (
+    AuditReport,
     Discovered,
     DiscoverOrder,
     Judged,
     JudgeOrder,
+    KnownRead,
     LoadOrder,
     Opened,
+    Planned,
+    PlanOrder,
+    ReadKnownOrder,
     ReadSwitchesOrder,
     Recorded,
     RecordOrder,
@@ -20,10 +26,20 @@ from domain.onboarding import (
     SiteRef,
     SwitchesRead,
 )
-from domain.operation import EndOrder, Operation, PlanRecord, ProgressRecord, Taken, TakeOrder, WaitingRecord
+from domain.operation import (
+    EndOrder,
+    OpenOrder,
+    Operation,
+    PlanRecord,
+    ProgressRecord,
+    Taken,
+    TakeOrder,
+    WaitingRecord,
+)
 from workflows.activity import Activity
 from workflows.policies import BMC, INVENTORY, SCAN, STORE, SWITCH
 
+OPEN_OPERATION = Activity("open_operation", "Open a row for the scheduled run", OpenOrder, Operation, STORE)
 TAKE_OPERATION = Activity("take_operation", "Take the operation", TakeOrder, Taken, STORE)
 RECORD_PLAN = Activity("record_plan", "Write down what it will do", PlanRecord, Operation, STORE)
 RECORD_PROGRESS = Activity("record_progress", "Write down how far it is", ProgressRecord, Operation, STORE)
@@ -39,6 +55,12 @@ DISCOVER_DEVICES = Activity("discover_devices", "Discover BMCs and switches", Di
 READ_SWITCHES = Activity("read_switches", "Read the switches", ReadSwitchesOrder, SwitchesRead, SWITCH)
 TAKE_OVER_CREDENTIALS = Activity("take_over_credentials", "Take over the BMC's credentials", ServerTask, Opened, BMC)
 READ_SERVER = Activity("read_server", "Read hardware and firmware", ServerTask, ServerRead, BMC)
+READ_KNOWN_SERVERS = Activity("read_known_servers", "Read the servers that know us", ReadKnownOrder, KnownRead, SCAN)
+PLAN_SITE = Activity("plan_site", "Plan what would change", PlanOrder, Planned, INVENTORY)
+AUDIT_SITE = Activity("audit_site", "Compare declaration, NetBox and devices", PlanOrder, AuditReport, INVENTORY)
 JUDGE_RACK = Activity("judge_rack", "Compare with class and cabling", JudgeOrder, Judged, STORE)
 RECORD_RACK = Activity("record_rack", "Record in NetBox", RecordOrder, Recorded, INVENTORY)
 RECORD_SITE = Activity("record_site", "Record the site in NetBox", RecordOrder, Recorded, INVENTORY)
+
+LIST_SITES = Activity("list_sites", "List the sites of the window", FleetWindow, FleetSites, STORE)
+WATCH_STATES = Activity("watch_states", "Look for servers that stay too long", StateLimits, StatesWatched, INVENTORY)

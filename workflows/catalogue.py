@@ -6,6 +6,8 @@ from typing import Any
 
 from domain.order import Order, fabric_lock
 from workflows.onboarding import SiteOnboarding
+from workflows.site_audit import FLEET_AUDIT, SITE_AUDIT, STATE_WATCH, FleetAudit, SiteAudit, StateWatch
+from workflows.site_plan import SitePlan
 
 
 @dataclass(frozen=True)
@@ -25,6 +27,12 @@ def _site_fabric(order: Order) -> str:
     return fabric_lock(order.site)
 
 
-KINDS: Mapping[str, Kind] = {
-    kind.name: kind for kind in (Kind("site-onboarding", "Onboard a site", SiteOnboarding.run, _site_fabric),)
-}
+_ALL = (
+    Kind("site-onboarding", "Onboard a site", SiteOnboarding.run, _site_fabric),
+    Kind("site-plan", "Plan the onboarding of a site", SitePlan.run),
+    Kind(SITE_AUDIT, "Audit a site", SiteAudit.run),
+    Kind(FLEET_AUDIT, "Audit the fleet", FleetAudit.run),
+    Kind(STATE_WATCH, "Watch how long servers stay in a state", StateWatch.run),
+)
+
+KINDS: Mapping[str, Kind] = {kind.name: kind for kind in _ALL}

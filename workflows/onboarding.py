@@ -3,46 +3,39 @@
 import asyncio
 
 from temporalio import workflow
-from temporalio.exceptions import ApplicationError, CancelledError, FailureError
+from temporalio.exceptions import ApplicationError, FailureError
 
 from domain.access import Place
 from domain.finding import Report
 from domain.onboarding import (
     Discovered,
-    DiscoverOrder,
-    LoadOrder,
+    JudgeOrder,
     OnboardingReport,
+    Planned,
     RackOrder,
+    RackProgress,
     RackReport,
     RackSize,
-    ReadSwitchesOrder,
+    Recorded,
     RecordOrder,
-    Scanned,
-    ScanOrder,
     SiteRef,
     SwitchesRead,
 )
-from domain.operation import Choice, OperationState, Outcome
-from domain.order import Decided, Decision, Order, Progress, Released
-from workflows.calls import (
-    DISCOVER_DEVICES,
-    LOAD_SITE,
-    REACH_OUT_OF_BAND,
-    READ_SWITCHES,
-    RECORD_SITE,
-    REPORT_FINDINGS,
-)
+from domain.operation import OperationState, Outcome
+from domain.order import Order
+from workflows import site_observation
+from workflows.calls import JUDGE_RACK, PLAN_SITE, RECORD_SITE, REPORT_FINDINGS
 from workflows.onboarding_rack import RackOnboarding
-from workflows.runbook import Abandoned, Runbook, reason_of
+from workflows.runbook import Ended, Runbook, reason_of
+from workflows.site_observation import Observed, SiteObservation
 
 TITLES = {
-    "load": "Load the declaration",
-    "reach": "Reach the out-of-band network",
-    "discover": "Discover BMCs and switches",
-    "switches": "Read the switches",
+    **site_observation.TITLES,
+    **site_observation.KNOWN,
+    "plan": "Check that the plan is still true",
     "frame": "Record the site and its racks in NetBox",
     "servers": "Take over, read, compare and record the servers",
-    "cables": "Record the cables and report",
+    "cables": "Check and record the other cables, and report",
 }
 
 RACKS_AT_ONCE = 4
@@ -57,95 +50,42 @@ class SiteOnboarding:
 
     @workflow.init
     def __init__(self, order: Order) -> None:
-        self._order = order
-        self._book = Runbook(order, TITLES)
+        self._book = Runbook(order, titles_for(order))
+        self._observation = SiteObservation(self._book, tells=True)
 
     @workflow.run
     async def run(self, order: Order) -> OnboardingReport:
-        not_ours = await self._book.take()
-        if not_ours:
-            raise ApplicationError(not_ours, type="conflict", non_retryable=True)
-        try:
-            report = await self._onboard()
-        except Abandoned as abandoned:
-            await self._book.end(Outcome(state=OperationState.FAILED, reason=str(abandoned), kind="abandoned"))
-            return OnboardingReport(site=order.site)
-        except (asyncio.CancelledError, CancelledError):
-            await self._book.end(Outcome(state=OperationState.CANCELLED, reason="cancelled; what is recorded stays"))
-            raise
-        await self._book.end(outcome_of(report))
-        return report
+        report = await self._book.carry_out(self._onboard, outcome_of)
+        return report or OnboardingReport(site=order.site)
 
     async def _onboard(self) -> OnboardingReport:
-        site = await self._load()
-        scanned = await self._reach(site)
-        found = await self._discover(site, scanned)
-        switches = await self._read_switches(site, found)
-        await self._record_frame(site, switches)
+        observed = await self._observation.observe()
+        await self._check_plan(observed)
+        site, found, switches = observed.site, observed.found, observed.switches
+        frame = await self._record_frame(site, switches)
         racks = await self._bring_in_servers(site, found, switches)
-        await self._record_cables(site, switches, racks)
-        return OnboardingReport(site=site.name, racks=racks, missing=found.missing)
+        cables = await self._record_cables(site, switches, racks)
+        not_recorded = await self._report_recording(site, (frame, *(rack.recorded for rack in racks), cables))
+        return OnboardingReport(site=site.name, racks=racks, missing=found.missing, not_recorded=not_recorded)
 
     # --- phases ---------------------------------------------------------------------------------------------------
 
-    async def _load(self) -> SiteRef:
-        """The declaration as it was when the operation was accepted."""
-        declaration = self._order.declaration
-        if declaration is None:
-            raise ApplicationError("onboarding needs a declaration", type="rejected", non_retryable=True)
-        return _must(
-            await self._book.step("load", lambda: LOAD_SITE(LoadOrder(declaration=declaration)), can_skip=False)
-        )
+    async def _check_plan(self, observed: Observed) -> None:
+        """An apply that names a plan changes nothing unless the plan made now, under the lock, is still that one."""
+        approved = self._book.order.plan_hash
+        if approved is None:
+            return
+        planned = await self._book.must("plan", lambda: self._plan(observed, approved))
+        if planned.summary.hash != approved:
+            raise plan_stale(planned)
 
-    async def _reach(self, site: SiteRef) -> Scanned:
-        """Who answers in the out-of-band ranges; nobody at all means that we do not reach the network."""
+    async def _plan(self, observed: Observed, approved: str) -> Planned:
+        return await PLAN_SITE(await self._observation.plan_order(observed, approved=approved))
 
-        async def reach() -> Scanned:
-            scanned = await REACH_OUT_OF_BAND(ScanOrder(site=site), queue=self._order.devices_queue)
-            if scanned.answering == 0:
-                raise ApplicationError(
-                    f"Nothing answers at any of the {scanned.tried} addresses and ports of {site.name}'s out-of-band "
-                    f"network. Check that the worker of queue {self._order.devices_queue} can reach it, then: "
-                    f"edgewright retry {self._order.operation_id}",
-                    type="out-of-band-unreachable",
-                )
-            self._book.detail("reach", f"{scanned.answering} of {scanned.tried} addresses and ports answer")
-            return scanned
-
-        return _must(await self._book.step("reach", reach, can_skip=False))
-
-    async def _discover(self, site: SiteRef, scanned: Scanned) -> Discovered:
-        """Who they are. Unexpected devices are reported, not adopted."""
-
-        async def discover() -> Discovered:
-            order = DiscoverOrder(site=site, answers=scanned.answers)
-            found = await DISCOVER_DEVICES(order, queue=self._order.devices_queue)
-            await REPORT_FINDINGS(
-                Report(
-                    check="discovery",
-                    place=Place(region=site.region, site=site.name),
-                    sightings=found.sightings,
-                    operation=self._order.operation_id,
-                )
-            )
-            self._book.detail("discover", f"{found.servers} servers, {found.switches} switches")
-            return found
-
-        return _must(await self._book.step("discover", discover, can_skip=False))
-
-    async def _read_switches(self, site: SiteRef, found: Discovered) -> SwitchesRead:
-        """What each switch is and sees. One that cannot be read leaves its cables unverified."""
-
-        async def read() -> SwitchesRead:
-            order = ReadSwitchesOrder(site=site, discovery=found.discovery)
-            return await READ_SWITCHES(order, queue=self._order.devices_queue)
-
-        return _must(await self._book.step("switches", read, can_skip=False))
-
-    async def _record_frame(self, site: SiteRef, switches: SwitchesRead) -> None:
+    async def _record_frame(self, site: SiteRef, switches: SwitchesRead) -> Recorded:
         """Region, site, location, racks, switches, systems, pools: what the servers' records point at."""
-        order = RecordOrder(operation_id=self._order.operation_id, site=site, switches=switches.readings)
-        await self._book.step("frame", lambda: RECORD_SITE(order), can_skip=False)
+        order = RecordOrder(operation_id=self._book.order.operation_id, site=site, switches=switches.readings)
+        return await self._book.must("frame", lambda: RECORD_SITE(order))
 
     async def _bring_in_servers(
         self, site: SiteRef, found: Discovered, switches: SwitchesRead
@@ -159,12 +99,13 @@ class SiteOnboarding:
                 report = await workflow.execute_child_workflow(
                     RackOnboarding.run,
                     RackOrder(
-                        operation_id=self._order.operation_id,
+                        operation_id=self._book.order.operation_id,
                         site=site,
                         rack=size,
+                        missing=tuple(name for name in found.missing if name in size.servers),
                         discovery=found.discovery,
                         switches=switches.readings,
-                        devices_queue=self._order.devices_queue,
+                        devices_queue=self._book.order.devices_queue,
                         parent=workflow.info().workflow_id,
                     ),
                     id=f"site/{site.name}/rack/{size.rack}",
@@ -192,55 +133,73 @@ class SiteOnboarding:
 
         return await self._book.step("servers", racks) or tuple(done)
 
-    async def _record_cables(self, site: SiteRef, switches: SwitchesRead, racks: tuple[RackReport, ...]) -> None:
-        """Cables need both their ends in NetBox, so they come last."""
-        order = RecordOrder(
-            operation_id=self._order.operation_id,
-            site=site,
-            switches=switches.readings,
-            verdicts=tuple(rack.verdict for rack in racks if rack.verdict is not None),
+    async def _record_cables(self, site: SiteRef, switches: SwitchesRead, racks: tuple[RackReport, ...]) -> Recorded:
+        """Cables need both their ends in NetBox, so they come last. Those that end at no server are checked here."""
+
+        async def record() -> Recorded:
+            judged = await JUDGE_RACK(
+                JudgeOrder(site=site, switches=switches.readings), about="cables between switches"
+            )
+            place = Place(region=site.region, site=site.name)
+            seen = judged.sightings
+            await REPORT_FINDINGS(
+                Report(check="cabling", place=place, sightings=seen, operation=self._book.order.operation_id)
+            )
+            verdicts = (*(rack.verdict for rack in racks if rack.verdict is not None), judged.verdict)
+            order = RecordOrder(
+                operation_id=self._book.order.operation_id, site=site, switches=switches.readings, verdicts=verdicts
+            )
+            return await RECORD_SITE(order)
+
+        return await self._book.step("cables", record) or Recorded()
+
+    async def _report_recording(self, site: SiteRef, recorded: tuple[Recorded, ...]) -> tuple[str, ...]:
+        """What NetBox would not have, or has otherwise by somebody's hand, is a finding like any other."""
+        flags = tuple(flag for part in recorded for flag in part.flags)
+        place = Place(region=site.region, site=site.name)
+        await REPORT_FINDINGS(
+            Report(check="inventory", place=place, sightings=flags, operation=self._book.order.operation_id)
         )
-        await self._book.step("cables", lambda: RECORD_SITE(order))
+        return tuple(refused for part in recorded for refused in part.refused)
 
-    # --- a person's answers -----------------------------------------------------------------------------------------
-
-    @workflow.query
-    def progress(self) -> Progress:
-        return self._book.progress()
+    # --- what the racks tell ----------------------------------------------------------------------------------------
 
     @workflow.signal
-    def hold_released(self, released: Released) -> None:
-        self._book.released(released)
+    def servers_observed(self, progress: RackProgress) -> None:
+        for standing in progress.servers:
+            self._book.standing(standing)
 
-    @workflow.update
-    async def retry(self, decision: Decision) -> Decided:
-        return self._book.decide(Choice.RETRY, decision)
 
-    @retry.validator
-    def _may_retry(self, decision: Decision) -> None:
-        self._book.check(Choice.RETRY, decision)
+def plan_stale(planned: Planned) -> Ended:
+    """The world has moved since the plan was approved: nothing was changed."""
+    return Ended(
+        Outcome(
+            state=OperationState.REFUSED,
+            kind="plan-stale",
+            reason="The site is not as it was when the plan was made; nothing was changed.",
+            do=f"Read the new plan (edgewright get plan {planned.summary.hash[:12]}), then apply that.",
+            details=tuple(f"{d.object}: was {d.was}, is {d.now}" for d in planned.stale),
+        )
+    )
 
-    @workflow.update
-    async def skip(self, decision: Decision) -> Decided:
-        return self._book.decide(Choice.SKIP, decision)
 
-    @skip.validator
-    def _may_skip(self, decision: Decision) -> None:
-        self._book.check(Choice.SKIP, decision)
-
-    @workflow.update
-    async def abandon(self, decision: Decision) -> Decided:
-        return self._book.decide(Choice.ABANDON, decision)
-
-    @abandon.validator
-    def _may_abandon(self, decision: Decision) -> None:
-        self._book.check(Choice.ABANDON, decision)
+def titles_for(order: Order) -> dict[str, str]:
+    """Without a plan to hold to, there is no step that checks one."""
+    return {key: title for key, title in TITLES.items() if key not in ("known", "plan") or order.plan_hash is not None}
 
 
 def outcome_of(report: OnboardingReport) -> Outcome:
     """Succeeded if every declared server is in; partial, with what to do, if some are quarantined, missing or busy."""
     busy = tuple(name for rack in report.racks for name in rack.busy)
     left = tuple(dict.fromkeys((*report.quarantined, *report.missing, *busy)))
+    if not left and report.not_recorded:
+        return Outcome(
+            state=OperationState.PARTIAL,
+            reason=f"{report.good} servers of {report.site} are in order; NetBox did not take {len(report.not_recorded)} objects",
+            kind="not-recorded",
+            do="Mend what the findings name in NetBox, then retry the operation.",
+            details=report.not_recorded[:20],
+        )
     if not left:
         return Outcome(state=OperationState.SUCCEEDED, reason=f"{report.good} servers of {report.site} are in order")
     return Outcome(
@@ -250,9 +209,3 @@ def outcome_of(report: OnboardingReport) -> Outcome:
         do="Mend what the findings name, then retry the operation.",
         details=left,
     )
-
-
-def _must[T](result: T | None) -> T:
-    """A step that cannot be skipped has a result."""
-    assert result is not None
-    return result

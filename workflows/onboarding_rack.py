@@ -14,10 +14,12 @@ from temporalio.exceptions import (
 from domain.access import Place
 from domain.artifact import ArtifactRef
 from domain.finding import Report
+from domain.judgement import Trouble
 from domain.onboarding import (
     Judged,
     JudgeOrder,
     RackOrder,
+    RackProgress,
     RackReport,
     Recorded,
     RecordOrder,
@@ -26,7 +28,7 @@ from domain.onboarding import (
     Standing,
 )
 from domain.operation import StepState
-from domain.order import server_lock
+from domain.order import ServerStanding, server_lock
 from workflows.calls import (
     JUDGE_RACK,
     READ_SERVER,
@@ -34,10 +36,13 @@ from workflows.calls import (
     REPORT_FINDINGS,
     TAKE_OVER_CREDENTIALS,
 )
-from workflows.runbook import reason_of
+from workflows.runbook import trouble_of
 
 WINDOW = 16
 """How many servers of a rack are spoken to at once."""
+
+PROGRESS_PARTS = 4
+"""How often a rack tells its site while its servers are read."""
 
 
 @workflow.defn
@@ -59,7 +64,7 @@ class ServerOnboarding:
         except ActivityError as error:
             if isinstance(error.cause, CancelledError):
                 raise
-            standing = self._standing("read", StepState.FAILED, reasons=(reason_of(error),))
+            standing = self._standing("read", StepState.FAILED, trouble=trouble_of(error))
         await self._tell_rack(standing)
         await workflow.wait_condition(lambda: self._recorded)
         return standing
@@ -70,10 +75,10 @@ class ServerOnboarding:
         self._recorded = True
 
     def _standing(
-        self, step: str, state: StepState, *, reading: ArtifactRef | None = None, reasons: tuple[str, ...] = ()
+        self, step: str, state: StepState, *, reading: ArtifactRef | None = None, trouble: Trouble | None = None
     ) -> Standing:
         order = self._order
-        return Standing(server=order.server, rack=order.rack, step=step, state=state, reading=reading, reasons=reasons)
+        return Standing(server=order.server, rack=order.rack, step=step, state=state, reading=reading, trouble=trouble)
 
     async def _tell_rack(self, standing: Standing) -> None:
         await workflow.get_external_workflow_handle(self._order.parent).signal("server_observed", standing)
@@ -112,11 +117,27 @@ class RackOnboarding:
         self._seen[standing.server] = standing
 
     async def _observe(self) -> None:
-        """One child for each server, at most `WINDOW` of them still observing."""
+        """One child for each server that was found, at most `WINDOW` of them still observing."""
         for server in self._order.rack.servers:
+            if server in self._order.missing:
+                continue
             await workflow.wait_condition(lambda: len(self._children) - self._observed() < WINDOW)
             await self._start(server)
-        await workflow.wait_condition(lambda: self._observed() == len(self._children))
+        for part in range(1, PROGRESS_PARTS + 1):
+            enough = len(self._children) * part // PROGRESS_PARTS
+            await workflow.wait_condition(lambda enough=enough: self._observed() >= enough)
+            await self._tell_site(self._order.parent)
+
+    async def _tell_site(self, site: str) -> None:
+        progress = RackProgress(rack=self._order.rack.rack, servers=tuple(map(self._server, self._children)))
+        await workflow.get_external_workflow_handle(site).signal("servers_observed", progress)
+
+    def _server(self, name: str) -> ServerStanding:
+        rack, seen = self._order.rack.rack, self._seen.get(name)
+        if seen is None:
+            return ServerStanding(server=name, rack=rack, step="read", state=StepState.RUNNING)
+        reasons = (seen.trouble.message,) if seen.trouble is not None else ()
+        return ServerStanding(server=name, rack=rack, step=seen.step, state=seen.state, reasons=reasons)
 
     def _observed(self) -> int:
         """Children that have told, or ended without telling."""
@@ -154,6 +175,8 @@ class RackOnboarding:
                 rack=self._order.rack.rack,
                 switches=self._order.switches,
                 readings=readings,
+                troubles={s.server: s.trouble for s in self._seen.values() if s.trouble is not None},
+                missing=(*self._order.missing, *self._busy),
             ),
             about=self._order.rack.rack,
         )

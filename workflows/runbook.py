@@ -10,13 +10,19 @@ from functools import partial
 
 from temporalio import workflow
 from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, ChildWorkflowError, FailureError
+from temporalio.exceptions import TimeoutError as TemporalTimeout
 
 from domain.access import Place
 from domain.hold import Hold, HoldQuery
+from domain.judgement import Trouble
 from domain.operation import (
     Choice,
     EndOrder,
+    OpenOrder,
+    OperationDraft,
+    OperationState,
     Outcome,
+    PlanRecord,
     ProgressRecord,
     Step,
     StepState,
@@ -26,21 +32,29 @@ from domain.operation import (
     WaitKind,
 )
 from domain.order import Decided, Decision, Order, Progress, Released, ServerStanding
-from workflows.calls import END_OPERATION, READ_HOLDS, RECORD_PROGRESS, RECORD_WAITING, TAKE_OPERATION
+from workflows.calls import END_OPERATION, OPEN_OPERATION, READ_HOLDS, RECORD_PLAN, RECORD_PROGRESS, RECORD_WAITING, TAKE_OPERATION
 from workflows.policies import HOLD_LOOK_AGAIN
-from workflows.search_attributes import BLOCKED, PHASE, mark
+from workflows.search_attributes import BLOCKED, KIND, OPERATION_ID, PHASE, mark
 
 AFTER_FAILURE = (Choice.RETRY, Choice.SKIP, Choice.ABANDON)
 MUST_SUCCEED = (Choice.RETRY, Choice.ABANDON)
 """For a step without which the later ones make no sense: it cannot be skipped."""
 
 
-class Abandoned(Exception):
+class Ended(Exception):
+    """The operation ends here, with this outcome. Raised by a phase, written down by `Runbook.carry_out`."""
+
+    def __init__(self, outcome: Outcome) -> None:
+        self.outcome = outcome
+        super().__init__(outcome.reason)
+
+
+class Abandoned(Ended):
     """A person gave the operation up at a step that failed."""
 
     def __init__(self, step: str, reason: str, decision: Decision) -> None:
-        self.step, self.reason, self.decision = step, reason, decision
-        super().__init__(f"abandoned by {decision.by} at {step}: {decision.why or reason}")
+        said = f"abandoned by {decision.by} at {step}: {decision.why or reason}"
+        super().__init__(Outcome(state=OperationState.FAILED, kind="abandoned", reason=said))
 
 
 class Runbook:
@@ -56,12 +70,80 @@ class Runbook:
         self._revision = 0
         self._one_wait = asyncio.Lock()
         self._summary = ""
+        self._listen()
+
+    def _listen(self) -> None:
+        """Every operation's workflow answers the same query, signal and updates; see `domain.order` for their shapes."""
+        workflow.set_query_handler("progress", self.progress)  # pyright: ignore[reportUnknownMemberType]
+        workflow.set_signal_handler("hold_released", self.released)  # pyright: ignore[reportUnknownMemberType]
+        for choice in (Choice.APPROVE, Choice.RETRY, Choice.SKIP, Choice.ABANDON):
+            taking, checking = self._taking(choice), self._checking(choice)
+            workflow.set_update_handler(choice.value, taking, validator=checking)  # pyright: ignore[reportUnknownMemberType]
+
+    def _taking(self, choice: Choice) -> Callable[[Decision], Awaitable[Decided]]:
+        async def take(decision: Decision) -> Decided:
+            return self.decide(choice, decision)
+
+        return take
+
+    def _checking(self, choice: Choice) -> Callable[[Decision], None]:
+        def check(decision: Decision) -> None:
+            self.check(choice, decision)
+
+        return check
 
     @property
     def place(self) -> Place:
         return Place(region=self._order.region, site=self._order.site)
 
-    async def take(self) -> str:
+    @property
+    def order(self) -> Order:
+        """What this run was asked. A scheduled one has no operation id before its row is open."""
+        return self._order
+
+    async def carry_out[T](self, work: Callable[[], Awaitable[T]], outcome_of: Callable[[T], Outcome]) -> T | None:
+        """Takes the row (a scheduled run opens its own), does the work, and writes down how it ended. None: it did not finish.
+
+        Raises:
+            ApplicationError: the row is another run's; nothing was done.
+            CancelledError: after the row says so.
+        """
+        if not self._order.operation_id:
+            await self._open()
+        elif not_ours := await self._take():
+            raise ApplicationError(not_ours, type="conflict", non_retryable=True)
+        try:
+            result = await work()
+        except Ended as ended:
+            await self._end(ended.outcome)
+            return None
+        except (asyncio.CancelledError, CancelledError):
+            await self._end(Outcome(state=OperationState.CANCELLED, reason="cancelled; what is recorded stays"))
+            raise
+        await self._end(outcome_of(result))
+        return result
+
+    async def _open(self) -> None:
+        """A scheduled run's row, running from the start."""
+        order, info = self._order, workflow.info()
+        declaration = order.declaration
+        draft = OperationDraft(
+            kind=order.kind,
+            target=order.target,
+            place=self.place,
+            who="schedule",
+            workflow_id=info.workflow_id,
+            declaration_kind=declaration.kind if declaration else "",
+            declaration_name=declaration.name if declaration else "",
+            declaration_version=declaration.version if declaration else None,
+            declaration_digest=declaration.digest if declaration else "",
+            inputs={"devices_queue": order.devices_queue},
+        )
+        row = await OPEN_OPERATION(OpenOrder(draft=draft, run_id=info.first_execution_run_id))
+        self._order = order.model_copy(update={"operation_id": row.id})
+        mark(OPERATION_ID.value_set(row.id), KIND.value_set(order.kind))
+
+    async def _take(self) -> str:
         """Makes the operation's row ours. The empty string, or why this run must end at once."""
         info = workflow.info()
         taken = await TAKE_OPERATION(
@@ -102,7 +184,14 @@ class Runbook:
                 self._begin(key)
                 continue
             self._set(key, StepState.DONE)
+            await self.record()
             return result
+
+    async def must[T](self, key: str, work: Callable[[], Awaitable[T]]) -> T:
+        """A phase without which the later ones make no sense: it is done, or the operation is abandoned."""
+        result = await self.step(key, work, can_skip=False)
+        assert result is not None, "a step that cannot be skipped has a result"
+        return result
 
     async def gate(self, key: str, reason: str, plan_hash: str) -> Decision:
         """Waits for a person to approve what destroys data. Raises `Abandoned` if they do not want it."""
@@ -113,7 +202,7 @@ class Runbook:
             raise Abandoned(self._steps[key].title, reason, decision)
         return decision
 
-    async def end(self, outcome: Outcome) -> None:
+    async def _end(self, outcome: Outcome) -> None:
         """Writes the outcome to the row. Runs to its end although the operation is being cancelled."""
         for key, step in self._steps.items():
             if step.state in (StepState.RUNNING, StepState.WAITING):
@@ -154,6 +243,11 @@ class Runbook:
             )
         )
 
+    async def record_plan(self, plan_hash: str) -> None:
+        """Writes to the row what was planned, so that the person who asked finds it."""
+        run = workflow.info().first_execution_run_id
+        await RECORD_PLAN(PlanRecord(operation=self._order.operation_id, run_id=run, plan_hash=plan_hash))
+
     # --- what the workflow's handlers call ----------------------------------------------------------------------
 
     def progress(self) -> Progress:
@@ -186,7 +280,7 @@ class Runbook:
         self._decision = (choice, decision)
         return Decided(step=self._waiting.key, choice=choice)
 
-    def released(self, _: Released) -> None:
+    def released(self, released: Released) -> None:
         self._releases += 1
 
     # --- waiting --------------------------------------------------------------------------------------------------
@@ -302,3 +396,14 @@ def reason_of(error: FailureError) -> str:
     while isinstance(cause, FailureError) and cause.cause is not None:
         cause = cause.cause
     return str(cause.message) if isinstance(cause, FailureError) else str(cause)
+
+
+def trouble_of(error: FailureError) -> Trouble:
+    """Kind, message and advice as the activity's error had them; what Temporal itself says (a timeout) is a kind of its own."""
+    cause: BaseException = error
+    while isinstance(cause, FailureError) and cause.cause is not None:
+        cause = cause.cause
+    if isinstance(cause, ApplicationError) and cause.details and isinstance(cause.details[0], dict):
+        return Trouble.model_validate(cause.details[0])
+    kind = "no-answer-in-time" if isinstance(cause, TemporalTimeout) else "not-read"
+    return Trouble(kind=kind, message=reason_of(error))

@@ -19,6 +19,7 @@ from clients.nvue.errors import (
     SwitchTroubled,
     SwitchUnreachable,
 )
+from clients.nvue.factory import NvueFactory
 from clients.nvue.transport import SwitchAddress, SwitchTimeouts, Trust, probe
 
 __all__ = [
@@ -27,6 +28,7 @@ __all__ = [
     "ConfirmExpired",
     "FactoryPasswordUnchanged",
     "NvueClient",
+    "NvueFactory",
     "RevisionMissing",
     "SwitchAddress",
     "SwitchAnswerUnclear",

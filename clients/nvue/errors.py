@@ -19,7 +19,26 @@ Conflict    ApplyInProgress            somebody else's apply is under way
 """
 
 from domain.errors import Conflict, NotYet, Rejected, Throttled, Transient
-from domain.nvue import RevisionIssue
+from domain.nvue import RevisionIssue, SwitchLoginRefused
+
+__all__ = [
+    "ApplyInProgress",
+    "ApplyUnfinished",
+    "ConfirmExpired",
+    "FactoryPasswordUnchanged",
+    "RevisionMissing",
+    "SwitchAnswerUnclear",
+    "SwitchBusy",
+    "SwitchCertificateChanged",
+    "SwitchChangedMeanwhile",
+    "SwitchForbidden",
+    "SwitchLoginRefused",
+    "SwitchObjectMissing",
+    "SwitchRefused",
+    "SwitchRolledBack",
+    "SwitchTroubled",
+    "SwitchUnreachable",
+]
 
 
 class SwitchUnreachable(Transient):
@@ -50,12 +69,6 @@ class ApplyUnfinished(NotYet):
     """The revision still moves when our patience ended. Waiting again is safe."""
 
     kind = "apply-unfinished"
-
-
-class SwitchLoginRefused(Rejected):
-    """401: unknown user or wrong password."""
-
-    kind = "switch-login-refused"
 
 
 class FactoryPasswordUnchanged(Rejected):

@@ -57,11 +57,12 @@ class Trust:
     """
 
     ca_file: Path | None = None
+    ca_pem: str = field(default="", repr=False)
     certificate_sha256: str = ""
     server_name: str = ""
 
     def __post_init__(self) -> None:
-        if (self.ca_file is None) == (not self.certificate_sha256):
+        if sum((self.ca_file is not None, bool(self.ca_pem), bool(self.certificate_sha256))) != 1:
             raise Rejected(
                 "A switch is trusted by a CA bundle or by a pinned certificate: exactly one of them.",
                 do="Give the site a CA bundle, or pin the certificate that discovery read.",
@@ -69,12 +70,14 @@ class Trust:
 
     def context(self) -> ssl.SSLContext:
         """Raises `Rejected` if the CA bundle cannot be read."""
-        if self.ca_file is None:
+        if self.certificate_sha256:
             return _pinned(self.certificate_sha256)
         try:
-            context = ssl.create_default_context(cafile=str(self.ca_file))
+            file = str(self.ca_file) if self.ca_file is not None else None
+            context = ssl.create_default_context(cafile=file, cadata=self.ca_pem or None)
         except OSError as error:
-            raise Rejected(f"Cannot read the CA bundle {self.ca_file}: {error.strerror or error}.") from error
+            where = self.ca_file or "of the secret store"
+            raise Rejected(f"Cannot read the CA bundle {where}: {error.strerror or error}.") from error
         context.check_hostname = bool(self.server_name)
         return context
 

@@ -1,0 +1,54 @@
+"""What is made of a site's racks and of the cables between them: the same for onboarding, planning and audits. Pure."""
+
+from collections.abc import Iterable
+
+from domain.cabling import DevicePorts, cables_of, check_cables
+from domain.judgement import ServerReading, cable_sightings, judge
+from domain.onboarding import RackVerdict, SiteBundle, SwitchReadings
+from domain.site import PORT_OF_BMC, SiteDeclaration
+
+
+def judge_servers(
+    bundle: SiteBundle,
+    rack: str,
+    switches: SwitchReadings,
+    readings: Iterable[ServerReading],
+    left_out: Iterable[str] = (),
+) -> RackVerdict:
+    """The servers of a rack, and the cables that end at them. `left_out` servers were not found, or are not looked at."""
+    site, read, out = bundle.site, {reading.name: reading for reading in readings}, set(left_out)
+    servers = tuple(server for server in site.servers_in(rack) if server.name not in out)
+    cables = cables_of(site, (server.name for server in servers))
+    verdicts = check_cables(cables, switches.sights, (ports_of(reading) for reading in read.values()))
+    judgements = [
+        judge(
+            site,
+            server,
+            bundle.classes[server.server_class],
+            read.get(server.name, ServerReading(name=server.name)),
+            tuple(verdict for verdict in verdicts if server.name in verdict.devices),
+        )
+        for server in servers
+    ]
+    return RackVerdict(
+        servers=tuple(judgement.facts for judgement in judgements),
+        cables=verdicts,
+        sightings=(*(s for j in judgements for s in j.sightings), *cable_sightings(site, verdicts, rack)),
+    )
+
+
+def judge_trunks(site: SiteDeclaration, switches: SwitchReadings) -> RackVerdict:
+    """The cables that end at no server: between switches, and to gateways, storage and the like."""
+    servers = {server.name for server in site.servers}
+    trunks = [cable for cable in site.cables if not servers & {cable.a.device, cable.b.device}]
+    verdicts = check_cables(trunks, switches.sights, ())
+    return RackVerdict(cables=verdicts, sightings=cable_sightings(site, verdicts))
+
+
+def ports_of(reading: ServerReading) -> DevicePorts:
+    """The MAC addresses of a server's ports, its BMC's included, as its BMC told them."""
+    hardware = reading.hardware
+    if hardware is None:
+        return DevicePorts(device=reading.name, ports={})
+    ports = {port.name: port.mac for port in hardware.ports}
+    return DevicePorts(device=reading.name, ports={**ports, PORT_OF_BMC: hardware.bmc.mac})
