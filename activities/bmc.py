@@ -1,7 +1,6 @@
 """What is done to BMCs, step by step. Queue `devices`: uses only BMCs and the secret store."""
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor, as_completed
 from datetime import datetime
 from typing import ClassVar
 
@@ -11,23 +10,15 @@ from activities.bmc_login import LOCKOUT_WINDOW_S, BmcLogins
 from activities.bmc_takeover import take_over
 from activities.heartbeat import beat
 from domain.bmc import (
-    BmcAddress,
     BmcFactory,
-    Endpoint,
-    Identified,
-    IdentifyOrder,
     Nameplate,
-    NotIdentified,
     ObserveServerOrder,
     PowerOrder,
     PowerResult,
-    Reached,
-    ReachOrder,
     TakenOver,
     TakeOverOrder,
 )
-from domain.errors import EdgewrightError
-from domain.hardware import BmcIdentity, PowerState, ServerHardware
+from domain.hardware import PowerState, ServerHardware
 from domain.order import DEVICES_QUEUE
 from domain.secret import SecretStore
 
@@ -47,43 +38,7 @@ class BmcActivities:
         secret_marker: str = "",
     ) -> None:
         """`lockout_window_s`: for BMCs of which nothing else is known. `secret_marker`: see `BmcLogins`."""
-        self._bmcs = bmcs
         self.logins = BmcLogins(bmcs, secrets, clock, lockout_window_s=lockout_window_s, secret_marker=secret_marker)
-
-    @activity.defn
-    def reach(self, order: ReachOrder) -> Reached:
-        """Tries a TLS handshake with every address on every port; sends no request and changes nothing."""
-        bmcs = tuple(BmcAddress(host=host, port=port) for host in order.addresses for port in order.bmc_ports)
-        switches = tuple(BmcAddress(host=host, port=port) for host in order.addresses for port in order.switch_ports)
-        answering = frozenset(
-            self._bmcs.answering((*bmcs, *switches), timeout_s=order.timeout_s, at_once=order.at_once, beat=beat)
-        )
-        return Reached(
-            bmcs=tuple(address for address in bmcs if address in answering),
-            switches=tuple(address for address in switches if address in answering),
-            tried=len(bmcs) + len(switches),
-        )
-
-    @activity.defn
-    def identify_bmcs(self, order: IdentifyOrder) -> Identified:
-        """Reads the service root of each, without a login. One bad address never stops the others."""
-        outcomes: dict[BmcAddress, BmcIdentity | NotIdentified] = {}
-        with ThreadPoolExecutor(max_workers=order.at_once, thread_name_prefix="identify") as pool:
-            running = {pool.submit(self._identify, address): address for address in order.bmcs}
-            for number, finished in enumerate(as_completed(running), 1):
-                outcomes[running[finished]] = finished.result()
-                beat(f"{number} of {len(running)} identified")
-        ordered = [outcomes[address] for address in order.bmcs]
-        return Identified(
-            found=tuple(outcome for outcome in ordered if isinstance(outcome, BmcIdentity)),
-            not_identified=tuple(outcome for outcome in ordered if isinstance(outcome, NotIdentified)),
-        )
-
-    def _identify(self, address: BmcAddress) -> BmcIdentity | NotIdentified:
-        try:
-            return self._bmcs.identify(Endpoint(name="bmc", address=address))
-        except EdgewrightError as error:
-            return NotIdentified(address=address, kind=error.kind, reason=error.message)
 
     @activity.defn
     def ensure_credentials_taken_over(self, order: TakeOverOrder) -> TakenOver:

@@ -322,42 +322,12 @@ class BmcFactory(Protocol):
 # One model in, one model out, for each activity
 
 
-class ReachOrder(Model):
-    """Scan these addresses for anything that speaks TLS on a BMC's or a switch's port."""
-
-    addresses: tuple[str, ...]
-    bmc_ports: tuple[int, ...] = (HTTPS_PORT,)
-    switch_ports: tuple[int, ...] = ()
-    timeout_s: float = 3.0
-    at_once: int = Field(default=256, ge=1, le=2048)
-
-
 class Reached(Model):
     """Who answered, in the order of the addresses asked; `tried` counts addresses and ports."""
 
     bmcs: tuple[BmcAddress, ...] = ()
     switches: tuple[BmcAddress, ...] = ()
     tried: int = 0
-
-
-class IdentifyOrder(Model):
-    """At most some hundred at a time: an answer is about 300 bytes."""
-
-    bmcs: tuple[BmcAddress, ...]
-    at_once: int = Field(default=16, ge=1, le=128)
-
-
-class NotIdentified(Model):
-    """Answered, but not as a BMC. `kind` is that of the error."""
-
-    address: BmcAddress
-    kind: str
-    reason: str
-
-
-class Identified(Model):
-    found: tuple[BmcIdentity, ...] = ()
-    not_identified: tuple[NotIdentified, ...] = ()
 
 
 class Goal(StrEnum):

@@ -18,8 +18,18 @@ from worker.sandbox import workflow_runner
 from worker.settings import WorkerSettings
 from workflows.onboarding import SiteOnboarding
 from workflows.onboarding_rack import RackOnboarding, ServerOnboarding
+from workflows.site_audit import FleetAudit, SiteAudit, StateWatch
+from workflows.site_plan import SitePlan
 
-WORKFLOWS: tuple[type, ...] = (SiteOnboarding, RackOnboarding, ServerOnboarding)
+WORKFLOWS: tuple[type, ...] = (
+    SiteOnboarding,
+    RackOnboarding,
+    ServerOnboarding,
+    SitePlan,
+    SiteAudit,
+    FleetAudit,
+    StateWatch,
+)
 """Every workflow of the product. They run on the control queue."""
 
 WORKFLOW_TASKS_AT_ONCE = 8

@@ -88,9 +88,7 @@ CONTROL: Mapping[type, Callable[[ControlParts], object]] = {
     InventoryActivities: lambda p: InventoryActivities(p.inventory, p.artifacts),
     EvidenceActivities: lambda p: EvidenceActivities(p.ledger),
     SitePlanning: lambda p: SitePlanning(p.inventory, PlanRows(p.engine), FindingRows(p.engine), p.artifacts, utc_now),
-    FleetActivities: lambda p: FleetActivities(
-        DeclarationRows(p.engine), p.inventory, FindingRows(p.engine), utc_now
-    ),
+    FleetActivities: lambda p: FleetActivities(DeclarationRows(p.engine), p.inventory, FindingRows(p.engine), utc_now),
 }
 
 DEVICES: Mapping[type, Callable[[DevicesParts], object]] = {

@@ -32,7 +32,15 @@ from domain.operation import (
     WaitKind,
 )
 from domain.order import Decided, Decision, Order, Progress, Released, ServerStanding
-from workflows.calls import END_OPERATION, OPEN_OPERATION, READ_HOLDS, RECORD_PLAN, RECORD_PROGRESS, RECORD_WAITING, TAKE_OPERATION
+from workflows.calls import (
+    END_OPERATION,
+    OPEN_OPERATION,
+    READ_HOLDS,
+    RECORD_PLAN,
+    RECORD_PROGRESS,
+    RECORD_WAITING,
+    TAKE_OPERATION,
+)
 from workflows.policies import HOLD_LOOK_AGAIN
 from workflows.search_attributes import BLOCKED, KIND, OPERATION_ID, PHASE, mark
 

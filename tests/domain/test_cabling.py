@@ -70,3 +70,15 @@ def test_a_switch_that_was_not_read_verifies_nothing():
 def test_a_port_the_switch_does_not_have_is_said():
     (verdict,) = check_cables((cable("swp99", "s1"),), [leaf(by_mac("swp1", "s1"))], SERVERS)
     assert verdict.message.startswith("leaf has no port swp99")
+
+
+def test_a_dpu_that_sends_one_address_from_all_its_ports_is_known_by_its_port_name():
+    dpu = DevicePorts(device="s1", ports={"dpu0-p0": "02:00:00:00:01:00", "dpu0-p1": "02:00:00:00:01:01"})
+    heard = PortSight(
+        port="swp1", link_up=True, neighbor="s1-dpu0", neighbor_port="p1", chassis_mac="02:00:00:00:01:00"
+    )
+    straight = CableDeclaration.model_validate("leaf:swp1 s1:dpu0-p1 north-south")
+    crossed = CableDeclaration.model_validate("leaf:swp1 s1:dpu0-p0 north-south")
+    assert [v.state for v in check_cables([straight], [leaf(heard)], [dpu])] == [CableState.VERIFIED]
+    (wrong,) = check_cables([crossed], [leaf(heard)], [dpu])
+    assert (wrong.state, str(wrong.found)) == (CableState.WRONG_PORT, "s1 dpu0-p1")

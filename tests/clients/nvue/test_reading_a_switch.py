@@ -48,7 +48,7 @@ def test_interfaces_show_links_speeds_and_the_order_of_the_front_panel(leaf: Nvu
 def test_only_ports_whose_other_side_sends_lldp_show_a_neighbour(leaf: NvueClient) -> None:
     heard = by_port(leaf.neighbors())
     assert heard["swp1"].system_name == "s1-dpu0"
-    assert heard["swp1"].mac == "02:aa:00:00:01:01"
+    assert heard["swp1"].chassis_mac == "02:aa:00:00:01:01"
     assert heard["swp17"].port_id_kind == "mac"  # a SuperNIC's firmware names no system
     assert heard["swp2"].system_name == "s2-dpu0"  # a DPU speaks although its server is off
     assert "swp18" not in heard  # a ConnectX-7 whose server is off
