@@ -12,8 +12,8 @@ from sqlalchemy import Engine
 
 import store
 from activities.bmc import BmcActivities
-from activities.evidence import EvidenceActivities
 from activities.bmc_login import BmcLogins
+from activities.evidence import EvidenceActivities
 from activities.fleet import FleetActivities
 from activities.inventory import InventoryActivities
 from activities.onboarding import OnboardingActivities
