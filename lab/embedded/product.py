@@ -43,7 +43,7 @@ def services(home: Home, ports: Ports) -> list[Service]:
             depends_on=("postgres", "temporal", "bootstrap"),
             folder=home.root,
             ports=(("worker_metrics", ports.worker_metrics),),
-            ready=lambda: _succeeds(metrics),
+            ready=lambda: "temporal_worker_start" in _answer(metrics),
             stop_grace_s=30,  # more than the worker gives its activities to finish
             build=build,
         ),
@@ -64,8 +64,10 @@ def services(home: Home, ports: Ports) -> list[Service]:
 
 def edgewright(*arguments: str) -> list[str]:
     """The command line of this very installation, not another one on the PATH."""
-    script = Path(sysconfig.get_path("scripts")) / "edgewright"
-    return [sys.executable, str(script), *arguments]
+    scripts = Path(sysconfig.get_path("scripts"))
+    # `python`, `python3` and `python3.12` are one program; who was called by another name must not start all anew.
+    python = scripts / "python"
+    return [str(python) if python.exists() else sys.executable, str(scripts / "edgewright"), *arguments]
 
 
 def build_digest() -> str:
@@ -73,9 +75,12 @@ def build_digest() -> str:
     digest = hashlib.sha256()
     for package in PACKAGES:
         spec = find_spec(package)
-        for folder in (spec.submodule_search_locations or []) if spec else []:
-            for file in sorted(Path(folder).rglob("*")):
-                if file.is_file() and file.suffix != ".pyc":
+        # A set: a folder without `__init__.py` is named once for each entry of the path that leads to it.
+        for folder in sorted(
+            {Path(each).resolve() for each in (spec.submodule_search_locations or [])} if spec else ()
+        ):
+            for file in sorted(folder.rglob("*")):
+                if file.is_file() and file.parent.name != "__pycache__":
                     found = file.stat()
                     digest.update(f"{file}:{found.st_mtime_ns}:{found.st_size}\n".encode())
     return digest.hexdigest()[:16]
@@ -93,3 +98,8 @@ def registered_commands() -> set[str]:
 
 def _succeeds(url: str) -> bool:
     return probing.get(url).status_code == httpx.codes.OK
+
+
+def _answer(url: str) -> str:
+    """Of a worker: its metrics are there before it has found Temporal; the count of started workers comes after."""
+    return probing.get(url).text
