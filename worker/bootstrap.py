@@ -17,7 +17,8 @@ from clients.netbox import NetBoxInventory, NetBoxSession
 from domain.access import Place, Role, token_digest
 from domain.inventory import InventoryUnreachable
 from store.access import TokenRows
-from store.ledger import signing_key
+from store.files import write_whole
+from store.ledger import public_half, signing_key
 from store.settings import StoreSettings
 from worker.settings import NetBoxSettings, SettingsIncomplete, TemporalSettings
 from worker.temporal import connect_patiently, ensure
@@ -138,9 +139,20 @@ def _postgres(settings: StoreSettings, token_file: Path | None) -> tuple[str, ..
     if not settings.ledger_key_file.exists():
         signing_key(settings.ledger_key_file)
         done.append(f"signing key of the ledger in {settings.ledger_key_file}")
+    done += _public_key_elsewhere(settings)
     if token_file is not None:
         done += _first_token(settings.database_url, token_file)
     return tuple(done)
+
+
+def _public_key_elsewhere(settings: StoreSettings) -> list[str]:
+    """Where the API may not see the key's folder, its public half is put where the API looks for it."""
+    elsewhere = settings.ledger_public_key
+    public = public_half(settings.ledger_key_file)
+    if elsewhere == public or (elsewhere.exists() and elsewhere.read_bytes() == public.read_bytes()):
+        return []
+    write_whole(elsewhere, public.read_bytes())
+    return [f"public key of the ledger in {elsewhere}"]
 
 
 def _first_token(url: str, file: Path) -> list[str]:

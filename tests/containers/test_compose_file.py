@@ -126,6 +126,11 @@ def test_only_bootstrap_may_sign_in_as_the_owner_of_the_tables() -> None:
     assert holders == {"bootstrap"}
 
 
+def test_the_signing_key_is_for_the_control_worker_alone() -> None:
+    holders = {name for name in SERVICES if any("ledger:" in str(mount) for mount in SERVICES[name].get("volumes", []))}
+    assert holders == {"bootstrap", "control-worker"}
+
+
 def test_postgres_and_valkey_are_on_internal_networks_only() -> None:
     assert networks_of("postgres") | networks_of("valkey") <= INTERNAL
 
@@ -136,12 +141,13 @@ def test_each_service_has_the_folders_that_its_settings_name() -> None:
     assert {"secrets_dir", "artifacts_dir", "ledger_key_file"} <= set(fields)
     mounted = {name: texts(SERVICES[name].get("volumes", [])) for name in OWN}
     for name, folders in {
-        "api": ("secrets", "artifacts"),
+        "api": ("secrets", "artifacts", "ledger-public"),
         "devices-worker": ("secrets", "artifacts"),
         "control-worker": ("artifacts", "ledger"),
-        "bootstrap": ("ledger",),
+        "bootstrap": ("ledger", "ledger-public"),
     }.items():
-        assert [f"{folder}:/var/lib/edgewright/{folder}" for folder in folders] == mounted[name]
+        found = [mount.removesuffix(":ro") for mount in mounted[name]]
+        assert [f"{folder}:/var/lib/edgewright/{folder}" for folder in folders] == found
 
 
 def test_every_secret_named_is_one_that_the_script_makes() -> None:

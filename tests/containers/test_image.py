@@ -103,7 +103,9 @@ def product(
         "EDGEWRIGHT_NETBOX_TOKEN_FILE": f"{INSIDE}/edgewright-netbox-token",
     }
     with ExitStack() as stack:
-        volumes = {name: stack.enter_context(engine.volume()) for name in ("secrets", "artifacts", "ledger")}
+        volumes = {
+            name: stack.enter_context(engine.volume()) for name in ("secrets", "artifacts", "ledger", "ledger-public")
+        }
 
         def on(*names: str) -> dict[str, str]:
             return {f"/var/lib/edgewright/{name}": volumes[name] for name in names}
@@ -120,7 +122,7 @@ def product(
                         "EDGEWRIGHT_TOKEN_FILE": token,
                     },
                     files={**login, owner: own / "pgpass-owner", token: own / "api-admin-token"},
-                    volumes=on("ledger"),
+                    volumes=on("ledger", "ledger-public"),
                 )
             )
 
@@ -137,7 +139,7 @@ def product(
                     "EDGEWRIGHT_API_PORT": str(ports.api),
                 },
                 files=login,
-                volumes=on("secrets", "artifacts"),
+                volumes=on("secrets", "artifacts", "ledger-public"),
             )
         )
         metrics = {"control": ports.worker_metrics, "devices": ports.temporal_metrics}
@@ -249,6 +251,8 @@ def test_the_first_administrators_token_opens_the_api_and_no_token_does_not(prod
     eventually(lambda: get(f"{product.api_url}/healthz").status_code == 200, product.api)
     assert get(f"{product.api_url}/v1/operations").status_code == 401
     assert get(f"{product.api_url}/v1/operations", token).status_code == 200
+    # The API shows the public half of a key whose folder it may not see.
+    assert len(get(f"{product.api_url}/v1/evidence-key", token).json()["public_key"]) == 64
 
 
 @pytest.mark.parametrize("queue", ["control", "devices"])

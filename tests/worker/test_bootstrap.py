@@ -36,6 +36,7 @@ def environment(
         "EDGEWRIGHT_NETBOX_URL": clean_netbox.url,
         "EDGEWRIGHT_NETBOX_TOKEN_FILE": str(clean_netbox.token_file),
         "EDGEWRIGHT_LEDGER_KEY_FILE": str(tmp_path / "keys" / "ledger"),
+        "EDGEWRIGHT_LEDGER_PUBLIC_KEY_FILE": str(tmp_path / "shown" / "ledger.pub"),
         "EDGEWRIGHT_TOKEN_FILE": str(tmp_path / "token"),
     }
 
@@ -67,6 +68,7 @@ def test_it_makes_everything_once_and_the_second_time_changes_nothing(
     assert store.pending_migrations(database.url) == ()
     assert asyncio.run(wanting_in_temporal(environment)) == ()
     assert NetBoxInventory(NetBoxSession(clean_netbox.url, clean_netbox.token)).check_bootstrap().ready
+    assert (tmp_path / "shown/ledger.pub").read_text() == (tmp_path / "keys/ledger.pub").read_text()
     token = tmp_path / "token"
     assert token.stat().st_mode & 0o777 == 0o600
     admin = TokenRows(store.connect(database.url)).find(token_digest(token.read_text().strip()))
