@@ -149,7 +149,10 @@ def _public_key_elsewhere(settings: StoreSettings) -> list[str]:
     """Where the API may not see the key's folder, its public half is put where the API looks for it."""
     elsewhere = settings.ledger_public_key
     public = public_half(settings.ledger_key_file)
-    if elsewhere == public or (elsewhere.exists() and elsewhere.read_bytes() == public.read_bytes()):
+    if elsewhere == public:
+        return []
+    signing_key(settings.ledger_key_file)  # writes the public half, should it be missing
+    if elsewhere.exists() and elsewhere.read_bytes() == public.read_bytes():
         return []
     write_whole(elsewhere, public.read_bytes())
     return [f"public key of the ledger in {elsewhere}"]
