@@ -3,7 +3,7 @@ SHELL := /bin/bash
 VENV := .venv/bin
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
-.PHONY: help setup browser compose-reader test check proof up down clean lock wheel image test-debian13 test-containers
+.PHONY: help setup demo browser compose-reader test check proof up down clean lock wheel image test-debian13 test-containers
 
 help:  ## Shows this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -16,6 +16,9 @@ browser: setup
 
 compose-reader:
 	@scripts/compose-reader
+
+demo: setup  ## Starts everything and onboards a virtual rack while you watch
+	@$(VENV)/edgewright demo
 
 up: setup  ## Starts the control plane alone
 	@$(VENV)/edgewright up

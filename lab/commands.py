@@ -12,8 +12,10 @@ def register(app: typer.Typer) -> None:
     """Adds this package's commands; none where the extra `lab` is not installed."""
     if any(find_spec(name) is None for name in EXTRA):
         return
+    from lab.demo import commands as demo
     from lab.embedded import commands as embedded
     from lab.virtual import commands as virtual
 
     embedded.register(app)
     virtual.register(app)
+    demo.register(app)
