@@ -8,6 +8,7 @@ from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
 from api import chores, metrics, problems
+from api.console import app as console
 from api.context import Services
 from api.problems import ProblemBody
 from api.routes import declarations, devices, health, keeping, operations, records
@@ -37,6 +38,7 @@ def create_app(services: Services, *, with_chores: bool = True) -> FastAPI:
     for router in ROUTERS:
         app.include_router(router, responses=problems.RESPONSES)
     app.include_router(health.router)
+    console.install(app, services)
     problems.install(app)
     metrics.install(app)
 

@@ -16,6 +16,12 @@ def code_of(error: RPCError | RuntimeError) -> RPCStatusCode:
     return error.status if isinstance(error, RPCError) else RPCStatusCode.UNAVAILABLE
 
 
+def words_of(error: RPCError | RuntimeError) -> str:
+    """What Temporal said, for people. The connection's own errors are of the transport's making and help nobody."""
+    text = str(error)
+    return "no connection to it could be made" if "onnect" in text else text.splitlines()[0]
+
+
 async def connect(settings: ApiSettings) -> Client:
     return await Client.connect(
         settings.temporal_address,

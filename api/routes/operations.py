@@ -14,7 +14,6 @@ from api.services.operations import APPLY, AUDIT, PLAN, OperationView
 from api.services.reconciling import reconcile
 from api.services.why import Why
 from api.services.why import why as why_it_waits
-from api.threads import in_thread
 from domain.access import Place
 from domain.model import Declared
 from domain.operation import Choice, Operation, OperationFilter, OperationState
@@ -156,14 +155,11 @@ async def retry(
     response: Response,
 ) -> DecisionTaken:
     """Tries the blocked step again. Of an operation that ended `partial` or `failed`: opens a new one (202)."""
-    # The same key may come again after the blocked operation it answered has ended: that is a repeat, no new operation.
-    kept = await in_thread(services.answers.find, key, DecisionTaken)
-    if kept is None and found.state.ended:
-        made = await operations.retry_ended(services, principal, found, key)
+    taken = await operations.decide(services, principal, found, Choice.RETRY, body.why, body.step, key)
+    if taken.operation != found.id:
         response.status_code = status.HTTP_202_ACCEPTED
-        response.headers["Location"] = f"/v1/operations/{made.id}"
-        return DecisionTaken(operation=made.id, step="", choice=Choice.RETRY)
-    return await decisions.answer(services, principal, found, Choice.RETRY, body.why, body.step, key)
+        response.headers["Location"] = f"/v1/operations/{taken.operation}"
+    return taken
 
 
 @router.post("/operations/{operation}/skip", operation_id="skipOperation", dependencies=[OPERATE])

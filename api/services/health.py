@@ -8,7 +8,7 @@ from temporalio.api.operatorservice.v1 import ListSearchAttributesRequest
 from temporalio.api.workflowservice.v1 import DescribeNamespaceRequest
 
 from api.context import Services
-from api.temporal import NO_ANSWER
+from api.temporal import NO_ANSWER, words_of
 from api.threads import in_thread
 from domain.model import Model
 from workflows.search_attributes import ALL
@@ -64,7 +64,7 @@ async def _temporal(services: Services) -> str:
             ListSearchAttributesRequest(namespace=client.namespace), timeout=short
         )
     except NO_ANSWER as error:
-        return f"namespace {client.namespace}: {error}"
+        return f"namespace {client.namespace}: {words_of(error)}; see: edgewright status"
     absent = [key.name for key in ALL if key.name not in there.custom_attributes]
     if absent:
         return f"search attributes are missing: {', '.join(absent)}; run: edgewright bootstrap"

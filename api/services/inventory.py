@@ -38,7 +38,18 @@ async def page(
     site: str = "",
     states: tuple[Lifecycle, ...] = (),
 ) -> Page[DeviceState]:
-    """NetBox is read in one list, by site or region; the cursor is the last device's place in it."""
+    """The cursor is the last device's place in the list."""
+    devices = await everything(services, principal, site=site, states=states)
+    after = _after(request.cursor)
+    left = [device for device in devices if wanted(device) and (after is None or _order(device) > after)]
+    items = tuple(left[: request.limit])
+    return Page[DeviceState](items=items, next="/".join(_order(items[-1])) if len(left) > len(items) else "")
+
+
+async def everything(
+    services: Services, principal: Principal, *, site: str = "", states: tuple[Lifecycle, ...] = ()
+) -> tuple[DeviceState, ...]:
+    """All devices within reach, by site and name: NetBox is read in one list, by site or region."""
     if services.inventory is None:
         raise Refusal(
             HTTPStatus.SERVICE_UNAVAILABLE,
@@ -51,11 +62,7 @@ async def page(
         head = await declarations.site_of(services, principal, site)
         reach = declarations.place_of(head.site)
     query = DeviceQuery(site=reach.site or None, region=_region(reach), lifecycles=states)
-    devices = sorted(await in_thread(services.inventory.devices, query), key=_order)
-    after = _after(request.cursor)
-    left = [device for device in devices if wanted(device) and (after is None or _order(device) > after)]
-    items = tuple(left[: request.limit])
-    return Page[DeviceState](items=items, next="/".join(_order(items[-1])) if len(left) > len(items) else "")
+    return tuple(sorted(await in_thread(services.inventory.devices, query), key=_order))
 
 
 def _region(reach: Place) -> str | None:

@@ -7,6 +7,7 @@ from api.context import Services, now
 from api.problems import Refusal, not_found
 from api.services import declarations
 from api.services.access import allow, see
+from api.services.decisions import DecisionTaken, answer
 from api.services.starting import LockTaken, Start, Started, order_of, start, start_again, workflow_id_of
 from api.services.why import progress_of
 from api.threads import in_thread
@@ -14,6 +15,7 @@ from domain.access import AuditEvent, Principal, Role
 from domain.errors import Conflict
 from domain.model import Model
 from domain.operation import (
+    Choice,
     IdempotencyKey,
     Operation,
     OperationDraft,
@@ -106,6 +108,24 @@ async def retry_ended(services: Services, principal: Principal, ended: Operation
     kept = ended.model_dump(include=set(OperationDraft.model_fields))
     changes = {"who": principal.name, "plan_hash": "", "retry_of": ended.id, "workflow_id": ""}
     return await open_and_start(services, principal, OperationDraft.model_validate(kept | changes), key)
+
+
+async def decide(
+    services: Services,
+    principal: Principal,
+    operation: Operation,
+    choice: Choice,
+    why: str,
+    step: str,
+    key: IdempotencyKey,
+) -> DecisionTaken:
+    """A person's answer. Retrying what has ended opens a new operation, which is the one to follow."""
+    # The same key may come again after the blocked operation it answered has ended: that is a repeat, no new operation.
+    kept = await in_thread(services.answers.find, key, DecisionTaken)
+    if kept is None and choice is Choice.RETRY and operation.state.ended:
+        made = await retry_ended(services, principal, operation, key)
+        return DecisionTaken(operation=made.id, step="", choice=choice)
+    return await answer(services, principal, operation, choice, why, step, key)
 
 
 async def open_and_start(

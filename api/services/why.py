@@ -11,7 +11,7 @@ from api.context import Services, now
 from api.services.pending import PendingWork, pending_of, waiting_for_worker
 from api.services.queues import QueueStanding, standing_of
 from api.services.starting import operation_of, workflow_id_of
-from api.temporal import NO_ANSWER, code_of
+from api.temporal import NO_ANSWER, code_of, words_of
 from domain.model import Model
 from domain.operation import Choice, Operation, OperationState, Waiting
 from domain.order import CONTROL_QUEUE, Progress
@@ -46,7 +46,10 @@ async def why(services: Services, operation: Operation) -> Why:
     try:
         pending, children, started = await _pending(services, operation, workflow_id)
     except NO_ANSWER as error:
-        sentences = (*_about_waits(operation), f"Temporal does not answer, so nothing newer is known: {error}.")
+        sentences = (
+            *_about_waits(operation),
+            f"Temporal does not answer, so nothing newer is known: {words_of(error)}.",
+        )
         return _answer(operation, sentences, temporal_answers=False)
     if not started:
         sentence = f"{operation.id} is accepted and its workflow is not started yet; the API starts it within a minute."

@@ -50,6 +50,8 @@ def paged[T](items: Sequence[T], request: PageRequest, key: Callable[[T], str]) 
 class KeptOperations:
     def __init__(self) -> None:
         self.rows: dict[str, Operation] = {}
+        self.prefix = "op-"
+        """Of ids: a test that shares its Temporal with others takes one of its own."""
         self.keys: dict[tuple[str, str], tuple[str, str]] = {}
 
     def open(self, draft: OperationDraft, key: IdempotencyKey | None = None) -> Opened:
@@ -58,7 +60,7 @@ class KeptOperations:
             if body != key.request_digest:
                 raise IdempotencyKeyReused("the key came with another request", do="Send a new key.")
             return Opened(operation=self.rows[identity], replayed=True)
-        identity = f"op-{len(self.rows):04}"
+        identity = f"{self.prefix}{len(self.rows):04}"
         self.rows[identity] = Operation(**dict(draft), id=identity, state=OperationState.ACCEPTED, accepted_at=now())
         if key:
             self.keys[key.scope, key.key] = (key.request_digest, identity)

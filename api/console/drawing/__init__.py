@@ -1,0 +1,1 @@
+"""What the pages draw, as numbers: pure functions from declarations and states to places on a canvas."""
