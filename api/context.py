@@ -14,7 +14,7 @@ from temporalio.client import Client
 from api.settings import ApiSettings
 from api.threads import in_thread
 from domain.access import AuditEvent, Place, Role, Session, Token
-from domain.artifact import ArtifactRef, ArtifactStore
+from domain.artifact import ArtifactStore
 from domain.declaration import Declaration, StoredPlan
 from domain.evidence import EvidenceEntry
 from domain.finding import FindingStore
@@ -136,10 +136,6 @@ class Evidence(Protocol):
     def public_key(self) -> str: ...
 
 
-class Artifacts(ArtifactStore, Protocol):
-    def find(self, sha256: str) -> ArtifactRef | None: ...
-
-
 class Kind(Protocol):
     """One capability as the catalogue lists it (`workflows/catalogue.py`)."""
 
@@ -171,7 +167,7 @@ class Services:
     answers: Answers
     sessions: Sessions
     secrets: SecretStore
-    artifacts: Artifacts
+    artifacts: ArtifactStore
     evidence: Evidence
     polls: QueuePolls
     inventory: Inventory | None

@@ -22,3 +22,7 @@ class ArtifactStore(Protocol):
     def get(self, ref: ArtifactRef) -> bytes:
         """The content, checked against its hash. Raises `ArtifactMissing` or `ArtifactDamaged` (both Rejected)."""
         ...
+
+    def find(self, sha256: str) -> ArtifactRef | None:
+        """What is known of an artifact by its hash alone; None if it is not there."""
+        ...

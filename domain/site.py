@@ -1,5 +1,6 @@
 """The site declaration: what an admin expects to stand at a site. Onboarding compares the world with it, never the other way round."""
 
+import base64
 import ipaddress
 import re
 from collections.abc import Iterator
@@ -68,6 +69,24 @@ def _address_range(value: str) -> str:
             raise ValueError(f"{value} is no range: write the lower address first")
         return f"{low}-{high}"
     return _prefix(value) if "/" in value else _address(value)
+
+
+def _public_key(value: str) -> str:
+    return _bytes_in_base64(value, 32, "an Ed25519 public key")
+
+
+def _signature(value: str) -> str:
+    return _bytes_in_base64(value, 64, "an Ed25519 signature")
+
+
+def _bytes_in_base64(value: str, size: int, what: str) -> str:
+    try:
+        found = base64.b64decode(value, validate=True)
+    except ValueError:
+        found = b""
+    if len(found) != size:
+        raise ValueError(f"must be {what}: {size} bytes in base64")
+    return value
 
 
 type Address = Annotated[str, AfterValidator(_address)]
@@ -271,13 +290,34 @@ class UnderlayPools(Declared):
     asns: Annotated[str, Field(pattern=r"^\d+-\d+$")] | None = None
 
 
-class AcceptanceReport(Declared):
-    """The installer's own test report: imported, checked against its schema and signature, and kept as evidence."""
+class Installer(Declared):
+    """Who installs at this site and signs acceptance reports."""
 
-    artifact: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-    """SHA-256 of the report, uploaded before with `edgewright artifact put`."""
-    public_key: str
-    """The installer's Ed25519 public key, base64."""
+    name: Name
+    public_key: Annotated[str, AfterValidator(_public_key)]
+    """Ed25519, the 32 raw bytes in base64."""
+
+
+class AcceptanceReport(Declared):
+    """The installer's own test report: imported, checked against its schema and signature, and kept as evidence.
+
+    People name a `file`; the command line uploads it and sends `artifact` and `signature` in its place.
+    """
+
+    installer: Name
+    """Whose key signed it: one of the site's `installers`."""
+    file: str | None = Field(default=None, min_length=1)
+    """Beside the declaration, with its detached signature beside it as `{file}.sig`."""
+    artifact: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
+    """SHA-256 of the uploaded report."""
+    signature: Annotated[str, AfterValidator(_signature)] | None = None
+    """Ed25519 over the report's bytes, base64."""
+
+    @model_validator(mode="after")
+    def _one_source(self) -> Self:
+        if (self.file is None) == (self.artifact is None) or (self.artifact is None) != (self.signature is None):
+            raise ValueError("name the report's `file`, or an uploaded `artifact` with its `signature`")
+        return self
 
 
 class SiteDeclaration(Declared):
@@ -300,11 +340,18 @@ class SiteDeclaration(Declared):
     cables: tuple[CableDeclaration, ...] = ()
     underlay: UnderlayPools = UnderlayPools()
     public_ranges: tuple[Prefix, ...] = ()
+    installers: tuple[Installer, ...] = ()
     acceptance_report: AcceptanceReport | None = None
 
     @model_validator(mode="after")
     def _fits_together(self) -> Self:
-        problems = [*self._name_problems(), *self._rack_problems(), *self._cable_problems(), *self._identity_problems()]
+        problems = [
+            *self._name_problems(),
+            *self._rack_problems(),
+            *self._cable_problems(),
+            *self._identity_problems(),
+            *self._installer_problems(),
+        ]
         if problems:
             raise Inconsistent(problems)
         return self
@@ -373,6 +420,20 @@ class SiteDeclaration(Declared):
                 if other != server.name:
                     message = f"{what} {value} is given to {other} and {server.name}"
                     yield Problem(path=f"servers[{index}].{what}", message=message)
+
+    def _installer_problems(self) -> Iterator[Problem]:
+        names: set[str] = set()
+        for index, installer in enumerate(self.installers):
+            if installer.name in names:
+                yield Problem(
+                    path=f"installers[{index}].name", message=f"installer {installer.name} is declared more than once"
+                )
+            names.add(installer.name)
+        if self.acceptance_report is not None and self.acceptance_report.installer not in names:
+            message = (
+                f"{self.acceptance_report.installer} is not declared under `installers`: give its public key there"
+            )
+            yield Problem(path="acceptance_report.installer", message=message)
 
     def servers_in(self, rack: str) -> tuple[ServerDeclaration, ...]:
         return tuple(server for server in self.servers if server.rack == rack)

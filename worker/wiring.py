@@ -11,6 +11,7 @@ from typing import Any
 from sqlalchemy import Engine
 
 import store
+from activities.acceptance import AcceptanceActivities
 from activities.bmc import BmcActivities
 from activities.bmc_login import BmcLogins
 from activities.evidence import EvidenceActivities
@@ -86,6 +87,7 @@ CONTROL: Mapping[type, Callable[[ControlParts], object]] = {
     OnboardingActivities: lambda p: OnboardingActivities(DeclarationRows(p.engine), p.artifacts),
     RecordingActivities: lambda p: RecordingActivities(p.inventory, p.artifacts),
     InventoryActivities: lambda p: InventoryActivities(p.inventory, p.artifacts),
+    AcceptanceActivities: lambda p: AcceptanceActivities(p.artifacts, p.ledger),
     EvidenceActivities: lambda p: EvidenceActivities(p.ledger),
     SitePlanning: lambda p: SitePlanning(p.inventory, PlanRows(p.engine), FindingRows(p.engine), p.artifacts, utc_now),
     FleetActivities: lambda p: FleetActivities(DeclarationRows(p.engine), p.inventory, FindingRows(p.engine), utc_now),
@@ -171,7 +173,10 @@ def _control_parts() -> ControlParts:
         engine=store.connect(stores.database_url),
         inventory=NetBoxInventory(netbox.session()),
         artifacts=ArtifactFolder(stores.artifacts_dir),
-        ledger=Ledger(store.connect(stores.database_url, pool_size=2), signing_key(stores.ledger_key_file)),
+        ledger=Ledger(
+            store.connect(stores.database_url, pool_size=2),
+            signing_key(stores.ledger_key_file),
+        ),
     )
 
 

@@ -1,5 +1,6 @@
 """The activities that workflows call, with their human titles: a static table by activity type."""
 
+from domain.acceptance_report import ImportReportOrder, ReportImported
 from domain.evidence import Appended, EvidenceBatch
 from domain.finding import Report, Reported
 from domain.fleet import FleetSites, FleetWindow, StateLimits, StatesWatched
@@ -47,6 +48,9 @@ RECORD_WAITING = Activity("record_waiting", "Write down why it waits", WaitingRe
 END_OPERATION = Activity("end_operation", "Write down how it ended", EndOrder, Operation, STORE)
 READ_HOLDS = Activity("read_holds", "Look for holds", HoldQuery, Holds, STORE)
 REPORT_FINDINGS = Activity("report_findings", "Report findings", Report, Reported, STORE)
+IMPORT_ACCEPTANCE_REPORT = Activity(
+    "import_acceptance_report", "Import the installer's acceptance report", ImportReportOrder, ReportImported, STORE
+)
 RECORD_EVIDENCE = Activity("record_evidence", "Keep the evidence", EvidenceBatch, Appended, STORE)
 
 LOAD_SITE = Activity("load_site", "Load the declaration", LoadOrder, SiteRef, STORE)

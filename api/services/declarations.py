@@ -124,6 +124,9 @@ async def put_site(
         found = await in_thread(services.declarations.head, SERVER_CLASS, name)
         if found is not None and not found.deleted:
             classes[name] = ServerClass.model_validate(found.body)
+    if site.acceptance_report is not None and site.acceptance_report.file is not None:
+        message = "is a file of yours: `edgewright apply -f` uploads it and sends `artifact` and `signature` instead"
+        raise invalid([Problem(path="acceptance_report.file", message=message)])
     if problems := class_problems(site, classes):
         raise invalid(problems)
     return await _put(services, principal, SITE, site.name, _body(site), place, expected, current)

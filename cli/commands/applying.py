@@ -5,6 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
+from cli.acceptance_report import with_report_uploaded
 from cli.client import ApiClient, connect
 from cli.commands.options import BehalfOption, WaitOption
 from cli.documents import Document, read
@@ -76,6 +77,8 @@ def upload(api: ApiClient, files: list[str]) -> list[str]:
 
 def _upload(api: ApiClient, document: Document) -> None:
     declared = document.declared
+    if isinstance(declared, SiteDeclaration):
+        declared = with_report_uploaded(api, document, declared)
     path = f"/v1/{'sites' if isinstance(declared, SiteDeclaration) else 'server-classes'}/{declared.name}"
     try:
         _, etag = api.get_with_etag(path)
