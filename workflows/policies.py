@@ -34,7 +34,10 @@ def _retry(first_s: float, longest_s: float) -> RetryPolicy:
 STORE = Policy(timedelta(seconds=20), timedelta(hours=24), _retry(0.5, 30))
 """Our own Postgres. An operation outlives a day without it: nothing else could record what happened."""
 
-INVENTORY = Policy(timedelta(minutes=2), scaled(600), _retry(1, 30), heartbeat=timedelta(seconds=60))
+_ONE_RECORDING = timedelta(minutes=2)
+INVENTORY = Policy(_ONE_RECORDING, max(scaled(600), _ONE_RECORDING), _retry(1, 30), heartbeat=timedelta(seconds=60))
+"""NetBox works as fast as it does whatever the factor, so one whole try always fits."""
+
 BMC = Policy(timedelta(minutes=2), scaled(600), _retry(1, 60), heartbeat=timedelta(seconds=60))
 SWITCH = Policy(timedelta(minutes=2), scaled(600), _retry(1, 30), heartbeat=timedelta(seconds=60))
 SCAN = Policy(timedelta(minutes=15), scaled(1800), _retry(1, 60), heartbeat=timedelta(seconds=60))
