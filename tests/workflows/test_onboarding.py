@@ -3,180 +3,28 @@
 import asyncio
 import shutil
 import sys
-from collections import Counter
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, field
-from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import pytest
-from temporalio import activity
 from temporalio.client import WorkflowFailureError, WorkflowHandle, WorkflowUpdateFailedError
 from temporalio.contrib.pydantic import pydantic_data_converter
-from temporalio.exceptions import ApplicationError
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from domain.artifact import ArtifactRef
-from domain.finding import Report, Reported
-from domain.hold import HoldQuery, Holds
 from domain.onboarding import (
-    Discovered,
-    DiscoverOrder,
-    Judged,
-    JudgeOrder,
-    LoadOrder,
     OnboardingReport,
-    Opened,
-    RackSize,
-    ReadSwitchesOrder,
-    Recorded,
-    RecordOrder,
-    Scanned,
-    ScanOrder,
-    ServerRead,
-    ServerTask,
-    SiteRef,
-    SwitchesRead,
 )
 from domain.operation import (
-    EndOrder,
-    Operation,
     OperationState,
-    Outcome,
-    ProgressRecord,
     StepState,
-    Taken,
-    TakeOrder,
-    WaitingRecord,
 )
-from domain.order import CONTROL_QUEUE, DEVICES_QUEUE, Decision, DeclarationRef, Order, Progress
+from domain.order import CONTROL_QUEUE, DEVICES_QUEUE, Decision, Progress
+from tests.workflows.world import ORDER, World
 from worker.sandbox import workflow_runner
 from worker.temporal import register_search_attributes
 from workflows.onboarding import SiteOnboarding
 from workflows.onboarding_rack import RackOnboarding, ServerOnboarding
-
-REF = ArtifactRef(sha256="0" * 64, size=2)
-SERVERS = ("r1-s01", "r1-s02", "r1-s03")
-ORDER = Order(
-    operation_id="op-1",
-    kind="site-onboarding",
-    target="oslo-1",
-    region="nordics",
-    site="oslo-1",
-    declaration=DeclarationRef(kind="Site", name="oslo-1", version=1, digest="d"),
-)
-ROW = Operation(
-    id="op-1",
-    kind="site-onboarding",
-    target="oslo-1",
-    who="ada",
-    state=OperationState.RUNNING,
-    accepted_at=datetime(2026, 11, 24, tzinfo=UTC),
-)
-
-
-@dataclass
-class World:
-    """What the activities below find, and what was asked of them."""
-
-    answering: int = 4
-    unreadable: set[str] = field(default_factory=set)
-    granted: bool = True
-    record_failures: int = 0
-    switches_busy: bool = False
-    calls: Counter[str] = field(default_factory=Counter)
-    waits: list[str] = field(default_factory=list)
-    outcome: Outcome | None = None
-
-    @activity.defn
-    async def take_operation(self, order: TakeOrder) -> Taken:
-        return Taken(granted=self.granted, operation=ROW, why="" if self.granted else "op-1 was taken by another run")
-
-    @activity.defn
-    async def record_progress(self, order: ProgressRecord) -> Operation:
-        return ROW
-
-    @activity.defn
-    async def record_waiting(self, order: WaitingRecord) -> Operation:
-        self.waits += [f"{wait.key}: {wait.reason}" for wait in order.waiting]
-        return ROW
-
-    @activity.defn
-    async def end_operation(self, order: EndOrder) -> Operation:
-        self.outcome = order.outcome
-        return ROW
-
-    @activity.defn
-    async def read_holds(self, order: HoldQuery) -> Holds:
-        return Holds()
-
-    @activity.defn
-    async def report_findings(self, order: Report) -> Reported:
-        self.calls[f"report {order.check}"] += 1
-        return Reported()
-
-    @activity.defn
-    async def load_site(self, order: LoadOrder) -> SiteRef:
-        return SiteRef(name="oslo-1", region="nordics", bundle=REF, racks=(RackSize(rack="r1", servers=SERVERS),))
-
-    @activity.defn
-    async def reach_out_of_band(self, order: ScanOrder) -> Scanned:
-        self.calls["reach"] += 1
-        return Scanned(tried=8, answering=self.answering, answers=REF)
-
-    @activity.defn
-    async def discover_devices(self, order: DiscoverOrder) -> Discovered:
-        return Discovered(discovery=REF, servers=len(SERVERS), switches=1)
-
-    @activity.defn
-    async def read_switches(self, order: ReadSwitchesOrder) -> SwitchesRead:
-        self.calls["read switches"] += 1
-        if self.switches_busy:
-            raise ApplicationError("r1-leaf-a is busy", type="switch-busy")
-        return SwitchesRead(readings=REF, read=1, total=1)
-
-    @activity.defn
-    async def take_over_credentials(self, order: ServerTask) -> Opened:
-        return Opened(changed=True)
-
-    @activity.defn
-    async def read_server(self, order: ServerTask) -> ServerRead:
-        self.calls["read"] += 1
-        if order.server in self.unreadable:
-            raise ApplicationError(f"{order.server} refused", type="bmc-refused", non_retryable=True)
-        return ServerRead(server=order.server, reading=REF)
-
-    @activity.defn
-    async def judge_rack(self, order: JudgeOrder) -> Judged:
-        if order.rack is None:
-            self.calls["judge trunks"] += 1
-            return Judged(verdict=REF, good=0)
-        quarantined = tuple(sorted(self.unreadable))
-        assert set(order.troubles) == self.unreadable
-        assert len(order.readings) == len(SERVERS) - len(quarantined)
-        return Judged(verdict=REF, good=len(SERVERS) - len(quarantined), quarantined=quarantined)
-
-    @activity.defn
-    async def record_rack(self, order: RecordOrder) -> Recorded:
-        self.calls["record rack"] += 1
-        if self.record_failures:
-            self.record_failures -= 1
-            raise ApplicationError("NetBox refused the rack", type="inventory-refused", non_retryable=True)
-        return Recorded(created=len(SERVERS))
-
-    @activity.defn
-    async def record_site(self, order: RecordOrder) -> Recorded:
-        self.calls["record site"] += 1
-        return Recorded()
-
-    def activities(self) -> list[Any]:
-        return [
-            getattr(self, name)
-            for name in dir(type(self))
-            if hasattr(getattr(type(self), name), "__temporal_activity_definition")
-        ]
 
 
 @pytest.fixture

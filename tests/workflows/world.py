@@ -1,0 +1,212 @@
+"""What stands behind a workflow in its tests: activities of the product's names that find what a test says, and the orders."""
+
+from collections import Counter
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from typing import Any
+
+from temporalio import activity
+from temporalio.exceptions import ApplicationError
+
+from domain.artifact import ArtifactRef
+from domain.finding import Report, Reported
+from domain.fleet import FleetSite, FleetSites, FleetWindow, StateLimits, StatesWatched
+from domain.hold import HoldQuery, Holds
+from domain.onboarding import (
+    AuditReport,
+    Discovered,
+    DiscoverOrder,
+    Judged,
+    JudgeOrder,
+    KnownRead,
+    LoadOrder,
+    Opened,
+    Planned,
+    PlanOrder,
+    RackSize,
+    ReadKnownOrder,
+    ReadSwitchesOrder,
+    Recorded,
+    RecordOrder,
+    Scanned,
+    ScanOrder,
+    ServerRead,
+    ServerTask,
+    SiteRef,
+    SwitchesRead,
+)
+from domain.operation import (
+    EndOrder,
+    OpenOrder,
+    Operation,
+    OperationState,
+    Outcome,
+    PlanRecord,
+    ProgressRecord,
+    Taken,
+    TakeOrder,
+    WaitingRecord,
+)
+from domain.order import DeclarationRef, Order
+from domain.plan import PlanSummary
+
+REF = ArtifactRef(sha256="0" * 64, size=2)
+SERVERS = ("r1-s01", "r1-s02", "r1-s03")
+PLAN_HASH = "a" * 64
+ORDER = Order(
+    operation_id="op-1",
+    kind="site-onboarding",
+    target="oslo-1",
+    region="nordics",
+    site="oslo-1",
+    declaration=DeclarationRef(kind="Site", name="oslo-1", version=1, digest="d"),
+)
+ROW = Operation(
+    id="op-1",
+    kind="site-onboarding",
+    target="oslo-1",
+    who="ada",
+    state=OperationState.RUNNING,
+    accepted_at=datetime(2026, 11, 24, tzinfo=UTC),
+)
+
+
+@dataclass
+class World:
+    """What the activities below find, and what was asked of them."""
+
+    answering: int = 4
+    unreadable: set[str] = field(default_factory=set)
+    granted: bool = True
+    record_failures: int = 0
+    switches_busy: bool = False
+    servers_busy: bool = False
+    servers: tuple[str, ...] = SERVERS
+    plan_hash: str = PLAN_HASH
+    calls: Counter[str] = field(default_factory=Counter)
+    waits: list[str] = field(default_factory=list)
+    outcome: Outcome | None = None
+
+    @activity.defn
+    async def take_operation(self, order: TakeOrder) -> Taken:
+        return Taken(granted=self.granted, operation=ROW, why="" if self.granted else "op-1 was taken by another run")
+
+    @activity.defn
+    async def record_progress(self, order: ProgressRecord) -> Operation:
+        return ROW
+
+    @activity.defn
+    async def record_waiting(self, order: WaitingRecord) -> Operation:
+        self.waits += [f"{wait.key}: {wait.reason}" for wait in order.waiting]
+        return ROW
+
+    @activity.defn
+    async def end_operation(self, order: EndOrder) -> Operation:
+        self.outcome = order.outcome
+        return ROW
+
+    @activity.defn
+    async def read_holds(self, order: HoldQuery) -> Holds:
+        return Holds()
+
+    @activity.defn
+    async def report_findings(self, order: Report) -> Reported:
+        self.calls[f"report {order.check}"] += 1
+        return Reported()
+
+    @activity.defn
+    async def load_site(self, order: LoadOrder) -> SiteRef:
+        return SiteRef(name="oslo-1", region="nordics", bundle=REF, racks=(RackSize(rack="r1", servers=self.servers),))
+
+    @activity.defn
+    async def reach_out_of_band(self, order: ScanOrder) -> Scanned:
+        self.calls["reach"] += 1
+        return Scanned(tried=8, answering=self.answering, answers=REF)
+
+    @activity.defn
+    async def discover_devices(self, order: DiscoverOrder) -> Discovered:
+        return Discovered(discovery=REF, servers=len(self.servers), switches=1)
+
+    @activity.defn
+    async def read_switches(self, order: ReadSwitchesOrder) -> SwitchesRead:
+        self.calls["read switches"] += 1
+        if self.switches_busy:
+            raise ApplicationError("r1-leaf-a is busy", type="switch-busy")
+        return SwitchesRead(readings=REF, read=1, total=1)
+
+    @activity.defn
+    async def take_over_credentials(self, order: ServerTask) -> Opened:
+        return Opened(changed=True)
+
+    @activity.defn
+    async def read_server(self, order: ServerTask) -> ServerRead:
+        self.calls["read"] += 1
+        if self.servers_busy:
+            raise ApplicationError(f"{order.server} is busy", type="bmc-busy")
+        if order.server in self.unreadable:
+            raise ApplicationError(f"{order.server} refused", type="bmc-refused", non_retryable=True)
+        return ServerRead(server=order.server, reading=REF)
+
+    @activity.defn
+    async def judge_rack(self, order: JudgeOrder) -> Judged:
+        if order.rack is None:
+            self.calls["judge trunks"] += 1
+            return Judged(verdict=REF, good=0)
+        quarantined = tuple(sorted(self.unreadable))
+        assert set(order.troubles) == self.unreadable
+        assert len(order.readings) == len(self.servers) - len(quarantined)
+        return Judged(verdict=REF, good=len(self.servers) - len(quarantined), quarantined=quarantined)
+
+    @activity.defn
+    async def record_rack(self, order: RecordOrder) -> Recorded:
+        self.calls["record rack"] += 1
+        if self.record_failures:
+            self.record_failures -= 1
+            raise ApplicationError("NetBox refused the rack", type="inventory-refused", non_retryable=True)
+        return Recorded(created=len(self.servers))
+
+    @activity.defn
+    async def record_site(self, order: RecordOrder) -> Recorded:
+        self.calls["record site"] += 1
+        return Recorded()
+
+    # --- plans and audits -----------------------------------------------------------------------------------------
+
+    @activity.defn
+    async def open_operation(self, order: OpenOrder) -> Operation:
+        return ROW
+
+    @activity.defn
+    async def record_plan(self, order: PlanRecord) -> Operation:
+        return ROW
+
+    @activity.defn
+    async def read_known_servers(self, order: ReadKnownOrder) -> KnownRead:
+        return KnownRead(readings=REF, known=0, read=0)
+
+    @activity.defn
+    async def plan_site(self, order: PlanOrder) -> Planned:
+        return Planned(summary=PlanSummary(hash=self.plan_hash, creates=12))
+
+    @activity.defn
+    async def audit_site(self, order: PlanOrder) -> AuditReport:
+        return AuditReport(site="oslo-1", servers_read=len(self.servers))
+
+    @activity.defn
+    async def list_sites(self, order: FleetWindow) -> FleetSites:
+        assert ORDER.declaration is not None
+        site = FleetSite(
+            name="oslo-1", region="nordics", declaration=ORDER.declaration, devices_queue=ORDER.devices_queue
+        )
+        return FleetSites(sites=(site,))
+
+    @activity.defn
+    async def watch_states(self, order: StateLimits) -> StatesWatched:
+        return StatesWatched()
+
+    def activities(self) -> list[Any]:
+        return [
+            getattr(self, name)
+            for name in dir(type(self))
+            if hasattr(getattr(type(self), name), "__temporal_activity_definition")
+        ]
