@@ -62,7 +62,7 @@ def invalid(errors: Sequence[Problem], detail: str = "") -> Refusal:
 
 
 # What the domain's own words mean over HTTP; every other error goes by which of the five kinds it is.
-_STATUS_BY_KIND: Mapping[str, HTTPStatus] = {
+STATUS_BY_KIND: Mapping[str, HTTPStatus] = {
     "version-stale": HTTPStatus.PRECONDITION_FAILED,
     "declaration-changed": HTTPStatus.PRECONDITION_FAILED,
     "artifact-missing": HTTPStatus.NOT_FOUND,
@@ -72,8 +72,8 @@ _STATUS_BY_KIND: Mapping[str, HTTPStatus] = {
 
 
 def status_of(error: EdgewrightError) -> HTTPStatus:
-    if error.kind in _STATUS_BY_KIND:
-        return _STATUS_BY_KIND[error.kind]
+    if error.kind in STATUS_BY_KIND:
+        return STATUS_BY_KIND[error.kind]
     if error.kind.endswith("-unknown"):
         return HTTPStatus.NOT_FOUND
     by_class = (

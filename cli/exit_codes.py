@@ -49,6 +49,11 @@ _MEANINGS = {
     ExitCode.INVALID_EVIDENCE: "the evidence does not verify",
 }
 
+
+def meaning(code: ExitCode) -> str:
+    return _MEANINGS[code]
+
+
 EPILOG = "Exit codes: " + "; ".join(f"{code.value} {meaning}" for code, meaning in _MEANINGS.items()) + "."
 
 OF_STATE = {

@@ -160,11 +160,27 @@ LISTINGS: dict[str, Listing] = {
         singular="token",
     ),
 }  # fmt: skip
+_DECLARED = frozenset({"sites", "classes"})
+_VERSIONS: tuple[Column, ...] = (
+    ("VERSION", field("version")), ("BY", field("author")), ("AT", time_field("at")), ("DIGEST", lambda d: d["digest"][:16]),
+    ("DELETED", field("deleted")),
+)  # fmt: skip
 _ALIASES = {"server-classes": "classes", "serverclasses": "classes", "ops": "operations"}
 
 
+def _kinds(incomplete: str) -> list[str]:
+    """For the shell's completion."""
+    return [name for name in LISTINGS if name.startswith(incomplete)]
+
+
+def _singular_kinds(incomplete: str) -> list[str]:
+    return [listing.singular for listing in LISTINGS.values() if listing.singular.startswith(incomplete)]
+
+
 def get(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="One of: " + ", ".join(LISTINGS) + ".")],
+    kind: Annotated[
+        str, typer.Argument(metavar="KIND", help="One of: " + ", ".join(LISTINGS) + ".", autocompletion=_kinds)
+    ],
     site: SiteOption = "",
     state: Annotated[str, typer.Option(help="Only in this state: available, quarantined, blocked, open …")] = "",
     of_kind: Annotated[str, typer.Option("--kind", help="Only of this kind: site-onboarding, cable-swapped …")] = "",
@@ -184,16 +200,32 @@ def get(
 
 
 def describe(
-    kind: Annotated[str, typer.Argument(metavar="KIND", help="site, class, server, operation, finding, plan, hold …")],
+    kind: Annotated[
+        str,
+        typer.Argument(
+            metavar="KIND",
+            help="site, class, server, operation, finding, plan, hold …",
+            autocompletion=_singular_kinds,
+        ),
+    ],
     name: Annotated[str, typer.Argument(metavar="NAME", help="Its name or id; SITE/NAME for a device.")] = "",
+    version: Annotated[int | None, typer.Option(min=1, help="This version of a site's or class's declaration.")] = None,
+    versions: Annotated[bool, typer.Option("--versions", help="List the versions of a declaration instead.")] = False,
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Shows everything about one thing. `describe op-…` is short for `describe operation op-…`."""
     if not name:
         kind, name = _kind_of(kind), kind
-    _, listing = _listing(kind)
+    plural, listing = _listing(kind)
+    if (version is not None or versions) and plural not in _DECLARED:
+        raise CommandError(
+            f"A {listing.singular} has no versions.", do="Only a site or a class has.", code=ExitCode.USAGE
+        )
     api = connect()
-    resource = _one(api, listing, name)
+    if versions:
+        show(list(api.items(f"{listing.path}/{name}/versions")), _VERSIONS, output, "")
+        return
+    resource = _one(api, listing, name) if version is None else api.get(f"{listing.path}/{name}/versions/{version}")
     if output is not Output.TABLE:
         show_data(resource, output)
     elif listing.singular == "operation":
