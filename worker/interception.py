@@ -1,11 +1,15 @@
-"""Turns our errors into Temporal's, in one place: which are retried, when, and what a person reads."""
+"""What every activity gets from its worker: a heartbeat of its own, and our errors turned into Temporal's."""
 
+import asyncio
+import contextlib
 from datetime import timedelta
 from typing import Any
 
+from temporalio import activity
 from temporalio.exceptions import ApplicationError, ApplicationErrorCategory
 from temporalio.worker import (
     ActivityInboundInterceptor,
+    ActivityOutboundInterceptor,
     ExecuteActivityInput,
     Interceptor,
 )
@@ -40,3 +44,50 @@ class ErrorTranslation(Interceptor):
 
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
         return _Translating(next)
+
+
+BEATS = 4
+"""How often within a heartbeat timeout: one may get lost, and a busy machine is late."""
+
+
+class _Remembering(ActivityOutboundInterceptor):
+    """Keeps what the activity told last, so that a beat between does not take it away."""
+
+    last: tuple[Any, ...] = ()
+
+    def heartbeat(self, *details: Any) -> None:
+        self.last = details
+        super().heartbeat(*details)
+
+
+class _Beating(ActivityInboundInterceptor):
+    def init(self, outbound: ActivityOutboundInterceptor) -> None:
+        self._outbound = _Remembering(outbound)
+        super().init(self._outbound)
+
+    async def execute_activity(self, input: ExecuteActivityInput) -> Any:
+        timeout = activity.info().heartbeat_timeout
+        if timeout is None:
+            return await self.next.execute_activity(input)
+        beating = asyncio.create_task(self._beat(timeout.total_seconds() / BEATS))
+        try:
+            return await self.next.execute_activity(input)
+        finally:
+            beating.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await beating
+
+    async def _beat(self, every_s: float) -> None:
+        while True:
+            await asyncio.sleep(every_s)
+            self._outbound.heartbeat(*self._outbound.last)
+
+
+class Heartbeats(Interceptor):
+    """Beats while the activity runs, whatever it waits for: silence then means that its worker is gone, and nothing else.
+
+    The answer to a beat also tells that the activity was cancelled, so a long call hears of it soon after it returns.
+    """
+
+    def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
+        return _Beating(next)

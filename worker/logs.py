@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from domain.errors import EdgewrightError
 
 PLAIN = "%(asctime)s %(levelname)s %(name)s %(message)s"
-CHATTY = ("httpx", "httpcore", "urllib3", "alembic")
+CHATTY = ("httpx", "httpcore", "urllib3", "alembic", "redfish")
 
 
 class ExpectedErrors(logging.Filter):

@@ -13,7 +13,7 @@ from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.worker import Worker
 
 from domain.order import CONTROL_QUEUE
-from worker.interception import ErrorTranslation
+from worker.interception import ErrorTranslation, Heartbeats
 from worker.sandbox import workflow_runner
 from worker.settings import WorkerSettings
 from workflows.onboarding import SiteOnboarding
@@ -62,7 +62,7 @@ def worker_for(queue: str, client: Client, settings: WorkerSettings, activities:
         max_concurrent_workflow_tasks=WORKFLOW_TASKS_AT_ONCE if control else None,
         max_cached_workflows=settings.cached_workflows if control else 0,
         workflow_runner=workflow_runner(),
-        interceptors=(ErrorTranslation(),),
+        interceptors=(ErrorTranslation(), Heartbeats()),
         graceful_shutdown_timeout=timedelta(seconds=settings.graceful_stop_s),
         disable_eager_activity_execution=not control,
     )

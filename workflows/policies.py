@@ -19,7 +19,7 @@ def scaled(seconds: float) -> timedelta:
 
 
 class Policy(NamedTuple):
-    """`one_try` bounds an attempt, `give_up` all of them together, `heartbeat` the silence inside an attempt."""
+    """`one_try` bounds an attempt, `give_up` all of them together, `heartbeat` the silence of its worker."""
 
     one_try: timedelta
     give_up: timedelta
@@ -34,16 +34,20 @@ def _retry(first_s: float, longest_s: float) -> RetryPolicy:
 STORE = Policy(timedelta(seconds=20), timedelta(hours=24), _retry(0.5, 30))
 """Our own Postgres. An operation outlives a day without it: nothing else could record what happened."""
 
-_ONE_RECORDING = timedelta(minutes=2)
-INVENTORY = Policy(_ONE_RECORDING, max(scaled(600), _ONE_RECORDING), _retry(1, 30), heartbeat=timedelta(seconds=60))
-"""NetBox works as fast as it does whatever the factor, so one whole try always fits."""
+ALIVE = timedelta(seconds=30)
+"""The worker beats by itself for every activity that has a policy with this: a silence means that the worker is gone, and the next
+one takes over. A call that hangs is bounded by its client's timeouts and by `one_try`."""
 
-BMC = Policy(timedelta(minutes=2), scaled(600), _retry(1, 60), heartbeat=timedelta(seconds=60))
-SWITCH = Policy(timedelta(minutes=2), scaled(600), _retry(1, 30), heartbeat=timedelta(seconds=60))
-SCAN = Policy(timedelta(minutes=15), scaled(1800), _retry(1, 60), heartbeat=timedelta(seconds=60))
+INVENTORY = Policy(timedelta(minutes=10), max(scaled(900), timedelta(minutes=5)), _retry(1, 30), heartbeat=ALIVE)
+"""One try records a whole rack: cut off too early, a busy NetBox would be written to by two attempts at once. NetBox works as fast
+as it does whatever the factor, so a whole try always fits."""
+
+BMC = Policy(timedelta(minutes=2), scaled(600), _retry(1, 60), heartbeat=ALIVE)
+SWITCH = Policy(timedelta(minutes=2), scaled(600), _retry(1, 30), heartbeat=ALIVE)
+SCAN = Policy(timedelta(minutes=15), scaled(1800), _retry(1, 60), heartbeat=ALIVE)
 """Looking at a whole range of addresses."""
 
-PLAYBOOK = Policy(timedelta(hours=2), scaled(6 * 3600), _retry(5, 120), heartbeat=timedelta(seconds=60))
+PLAYBOOK = Policy(timedelta(hours=2), scaled(6 * 3600), _retry(5, 120), heartbeat=ALIVE)
 POLL = Policy(timedelta(seconds=30), scaled(3600), _retry(5, 30))
 
 HOLD_LOOK_AGAIN = scaled(60)

@@ -99,13 +99,17 @@ def _upload(api: ApiClient, document: Document) -> None:
 
 
 def made_plan(api: ApiClient, site: str) -> dict[str, Any]:
-    """Runs a planning operation to its end and returns the plan."""
+    """Runs a planning operation to its end and returns the plan. One that waits for a person is left waiting."""
     operation = api.post(f"/v1/sites/{site}/plan", {})
     say(f"Planning {site}: {operation['id']}")
     name = operation["id"]
     for operation in follow(api, name):
         if operation["state"] == "blocked":
-            say(f"{operation['id']} waits: " + "; ".join(wait["reason"] for wait in operation["waiting"]))
+            raise CommandError(
+                f"{site} cannot be planned yet: " + "; ".join(wait["reason"] for wait in operation["waiting"]),
+                do=f"When it is mended: edgewright retry {name} (or abandon {name}), then once more from the start.",
+                code=ExitCode.BLOCKED,
+            )
     if operation["state"] != "succeeded":
         outcome = operation.get("outcome") or {}
         raise CommandError(
