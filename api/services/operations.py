@@ -98,7 +98,9 @@ async def request_site_operation(
     return await open_and_start(services, principal, draft, key)
 
 
-async def retry_ended(services: Services, principal: Principal, ended: Operation, key: IdempotencyKey) -> Operation:
+async def retry_ended(
+    services: Services, principal: Principal, ended: Operation, key: IdempotencyKey, why: str
+) -> Operation:
     """A new operation for what an ended one left undone. It plans again: only what is left is in its plan."""
     if ended.state not in (OperationState.PARTIAL, OperationState.FAILED):
         raise NotRetriable(
@@ -107,7 +109,7 @@ async def retry_ended(services: Services, principal: Principal, ended: Operation
         )
     kept = ended.model_dump(include=set(OperationDraft.model_fields))
     changes = {"who": principal.name, "plan_hash": "", "retry_of": ended.id, "workflow_id": ""}
-    return await open_and_start(services, principal, OperationDraft.model_validate(kept | changes), key)
+    return await open_and_start(services, principal, OperationDraft.model_validate(kept | changes), key, why)
 
 
 async def decide(
@@ -123,20 +125,20 @@ async def decide(
     # The same key may come again after the blocked operation it answered has ended: that is a repeat, no new operation.
     kept = await in_thread(services.answers.find, key, DecisionTaken)
     if kept is None and choice is Choice.RETRY and operation.state.ended:
-        made = await retry_ended(services, principal, operation, key)
+        made = await retry_ended(services, principal, operation, key, why)
         return DecisionTaken(operation=made.id, step="", choice=choice)
     return await answer(services, principal, operation, choice, why, step, key)
 
 
 async def open_and_start(
-    services: Services, principal: Principal, draft: OperationDraft, key: IdempotencyKey
+    services: Services, principal: Principal, draft: OperationDraft, key: IdempotencyKey, why: str = ""
 ) -> Operation:
     """Row and idempotency key in one transaction, then the workflow. Raises `LockTaken` naming who holds the lock."""
     draft = draft.model_copy(update={"workflow_id": lock_of(services, draft)})
     opened = await in_thread(services.operations.open, draft, key)
     operation = opened.operation
     if not opened.replayed:
-        await audit(services, principal, f"operation.{draft.kind}", operation)
+        await audit(services, principal, f"operation.{draft.kind}", operation, why)
         return _granted(await start(services, operation))
     if operation.state is OperationState.ACCEPTED:
         return _granted(await start_again(services, operation))
@@ -237,7 +239,7 @@ def links_of(services: Services, operation: Operation) -> Links:
     )
 
 
-async def audit(services: Services, principal: Principal, action: str, operation: Operation) -> None:
+async def audit(services: Services, principal: Principal, action: str, operation: Operation, why: str = "") -> None:
     await services.record(
         AuditEvent(
             at=now(),
@@ -247,5 +249,6 @@ async def audit(services: Services, principal: Principal, action: str, operation
             place=operation.place,
             on_behalf_of=operation.on_behalf_of,
             operation=operation.id,
+            detail=why or None,
         )
     )

@@ -64,20 +64,22 @@ def pending_of(workflow_id: str, info: PendingActivityInfo, default_queue: str) 
 
 
 def waiting_for_worker(description: WorkflowExecutionDescription, at: datetime) -> PendingWork | None:
-    """The workflow's own next step, if no worker has taken it for a while."""
+    """The workflow's own next step, if no worker has taken it for a while, or none could carry it out."""
     raw = description.raw_description
     if not raw.HasField("pending_workflow_task"):
         return None
     task = raw.pending_workflow_task
     since = _time(task.original_scheduled_time) or _time(task.scheduled_time)
-    if task.state != PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_SCHEDULED or since is None:
+    if since is None or at - since < SLOW_PICK_UP:
         return None
-    if at - since < SLOW_PICK_UP:
+    # A worker whose code fails on the step keeps silent until Temporal gives it the step again: taken, and not the first time.
+    failing = task.attempt > 1
+    if task.state != PendingWorkflowTaskState.PENDING_WORKFLOW_TASK_STATE_SCHEDULED and not failing:
         return None
     return PendingWork(
         workflow_id=description.id,
         title="Its next step",
-        state="waiting for a worker",
+        state="taken by a worker that fails at it (its log says why)" if failing else "waiting for a worker",
         queue=description.task_queue,
         attempt=max(task.attempt, 1),
         since=since,

@@ -7,6 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
+from temporalio import workflow
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from api.context import now
@@ -15,7 +16,7 @@ from api.services.starting import start
 from domain.access import Place
 from domain.declaration import StoredPlan
 from domain.operation import OperationDraft, OperationState
-from domain.order import CONTROL_QUEUE
+from domain.order import CONTROL_QUEUE, Order
 from domain.plan import Plan
 from tests.api.conftest import Api
 from tests.api.waiting_workflow import WaitingWork, activities
@@ -257,3 +258,29 @@ async def test_an_operation_is_accepted_although_temporal_is_silent(api: Api) ->
     assert answer.json()["state"] == "accepted"
     why = (await api.send("GET", f"/v1/operations/{answer.json()['id']}/why")).json()
     assert why["temporal_answers"] is False
+
+
+@workflow.defn(name="WaitingWork")
+class BrokenWork:
+    """The same workflow in a build that cannot carry it out: Temporal gives the step out again for ever."""
+
+    @workflow.run
+    async def run(self, order: Order) -> str:
+        raise RuntimeError("a name that is not there")
+
+
+async def test_why_tells_of_a_worker_whose_code_fails_at_the_step(live: Api, place: Place) -> None:
+    operation = (await apply(live, place)).json()["id"]
+
+    async def look() -> list[str]:
+        return (await live.send("GET", f"/v1/operations/{operation}/why")).json()["sentences"]
+
+    async with Worker(
+        live.services.temporal,
+        task_queue=CONTROL_QUEUE,
+        workflows=[BrokenWork],
+        workflow_runner=UnsandboxedWorkflowRunner(),
+    ):
+        said = await until(look, lambda sentences: any("fails at it" in sentence for sentence in sentences))
+    assert "its log says why" in said[0]
+    await live.services.temporal.get_workflow_handle(f"site/{place.site}/fabric").terminate("the test is over")

@@ -154,6 +154,8 @@ async def test_an_ended_operation_is_retried_as_a_new_one(console: Console) -> N
     made = answer.headers["Location"].removeprefix("/console/operations/").partition("?")[0]
     assert made != ended
     assert console.api.operations.get(made).retry_of == ended
+    (opened,) = [event for event in console.api.audit if event.operation == made]
+    assert (opened.who, opened.detail) == ("operator-fleet", "the GPU is in")
 
 
 async def test_a_plan_is_applied_by_its_hash_and_refused_for_another_declaration(console: Console) -> None:
