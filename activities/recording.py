@@ -58,10 +58,8 @@ class RecordingActivities:
         bundle = self._shelf.get(SiteBundle, order.site.bundle)
         facts = facts_of(self._shelf, order)
         site, classes = bundle.site, bundle.classes
-        # The catalogue entries for these servers' parts are only known now, so the frame is wanted again with them.
-        wanted = {r.object: r for r in site_records(site, classes, facts)}
-        wanted |= {r.object: r for r in rack_records(site, order.rack, classes, facts)}
-        recorded = self._record(site, wanted.values(), order.operation_id)
+        wanted = rack_records(site, order.rack, classes, facts)
+        recorded = self._record(site, wanted, order.operation_id)
         moved, flags = self._move(site, order.operation_id, facts.servers)
         return recorded.model_copy(update={"moved": moved, "flags": (*recorded.flags, *flags)})
 
@@ -73,12 +71,13 @@ class RecordingActivities:
         refused: tuple[Refusal, ...] = ()
         flags: tuple[Flag, ...] = ()
         for _ in range(ROUNDS):
-            planned = reconcile(records, self._inventory.observe(scope))
+            look = self._inventory.look(scope)
+            planned = reconcile(records, look.records)
             flags = planned.flags
             if not planned.changes:
                 refused = ()
                 break
-            applied = self._inventory.apply(scope, planned.changes, operation, beat)
+            applied = look.apply(planned.changes, operation, beat)
             made = set(applied.done)
             done += [change for change in planned.changes if change.object in made]
             already += applied.already

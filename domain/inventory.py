@@ -217,7 +217,24 @@ type Progress = Callable[[int, int], None]
 """Told how many of how many changes were tried, from the thread that called: for heartbeats."""
 
 
+class Look(Protocol):
+    """What was there at one moment, and the means to change it from there without reading it all again.
+
+    What somebody else does in between is refused by the inventory itself: names and keys are unique there, and the state of a
+    server is written only if it is as it was seen.
+    """
+
+    @property
+    def records(self) -> tuple[ObservedRecord, ...]: ...
+
+    def apply(self, changes: tuple[Change, ...], label: str = "", progress: Progress | None = None) -> Applied:
+        """As `Inventory.apply`, once."""
+        ...
+
+
 class Inventory(Protocol):
+    def look(self, scope: Scope) -> Look: ...
+
     def observe(self, scope: Scope) -> tuple[ObservedRecord, ...]:
         """What is there of the scope, with our fields. Raises `InventoryUnreachable`."""
         ...

@@ -22,21 +22,39 @@ from domain.plan import Change
 from domain.records import ObservedRecord
 
 
+class NetBoxLook:
+    """Fulfils `domain.inventory.Look`."""
+
+    def __init__(self, session: NetBoxSession, scope: Scope) -> None:
+        self._session = session
+        self._reading = Reading(session, scope)
+
+    @property
+    def records(self) -> tuple[ObservedRecord, ...]:
+        return self._reading.records
+
+    def apply(self, changes: tuple[Change, ...], label: str = "", progress: Progress | None = None) -> Applied:
+        if not changes:
+            return Applied()
+        return Writer(self._session, self._reading, label, progress).apply(changes)
+
+
 class NetBoxInventory:
     """One NetBox. Safe to share between threads; holds nothing between calls but connections."""
 
     def __init__(self, session: NetBoxSession) -> None:
         self._session = session
 
+    def look(self, scope: Scope) -> NetBoxLook:
+        return NetBoxLook(self._session, scope)
+
     def observe(self, scope: Scope) -> tuple[ObservedRecord, ...]:
-        return Reading(self._session, scope).records
+        return self.look(scope).records
 
     def apply(
         self, scope: Scope, changes: tuple[Change, ...], label: str = "", progress: Progress | None = None
     ) -> Applied:
-        if not changes:
-            return Applied()
-        return Writer(self._session, Reading(self._session, scope), label, progress).apply(changes)
+        return self.look(scope).apply(changes, label, progress) if changes else Applied()
 
     def devices(self, query: DeviceQuery) -> tuple[DeviceState, ...]:
         return devices.list_devices(self._session, query)
