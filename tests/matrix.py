@@ -16,9 +16,13 @@ def seed() -> str:
     return os.environ.get("EDGEWRIGHT_SAMPLE_SEED") or _commit()
 
 
-def sample[T](cells: Sequence[T], size: int) -> list[T]:
-    """The same cells for the same seed; all of them for a proof."""
-    return list(cells) if PROOF else random.Random(seed()).sample(list(cells), min(size, len(cells)))
+def sample[T](cells: Sequence[T], size: int, confirmed: Sequence[T] | None = None) -> list[T]:
+    """The same cells for the same seed; all of them for a proof. `confirmed`: those that were ever seen to pass, while the others
+    wait for their first proof; a sample is taken of them only."""
+    if PROOF:
+        return list(cells)
+    choice = list(cells if confirmed is None else confirmed)
+    return random.Random(seed()).sample(choice, min(size, len(choice)))
 
 
 def write_table(

@@ -1,0 +1,117 @@
+"""What onboarding makes of each fault of the lab's switchboard: written by hand from docs/faults.md, never from what a run printed.
+
+Every cell seeds one fault at a site of two servers, before it is onboarded for the first time.
+"""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+ALL = frozenset({"r1-s01", "r1-s02"})
+OTHER = frozenset({"r1-s02"})
+
+
+@dataclass(frozen=True)
+class Cell:
+    """`critical`: the kinds of critical findings, exactly. `available`: the servers that are in. `touches`: what a person has to
+    do after the fault is mended; a fault that is ridden out needs none."""
+
+    fault: str
+    target: str
+    arguments: dict[str, Any] = field(default_factory=dict[str, Any])
+    times: int | None = None
+    state: str = "partial"
+    critical: frozenset[str] = frozenset()
+    warnings: frozenset[str] = frozenset()
+    available: frozenset[str] = OTHER
+    missing: frozenset[str] = frozenset()
+    reason: str = ""
+    """Part of what the findings say: a right finding with a wrong reason is no help at night."""
+
+    @property
+    def name(self) -> str:
+        given = "".join(f" {name}={value}" for name, value in self.arguments.items())
+        return f"{self.fault} {self.target}{given}{f' x{self.times}' if self.times else ''}"
+
+    @property
+    def touches(self) -> int:
+        return 0 if self.available == ALL else 1
+
+
+def rides_out(fault: str, target: str, times: int | None = None, **arguments: Any) -> Cell:
+    """Retried, or of no concern to onboarding: the site is in order and nobody is told."""
+    return Cell(fault, target, arguments, times, state="succeeded", available=ALL)
+
+
+def quarantined(fault: str, target: str, *kinds: str, reason: str = "", **arguments: Any) -> Cell:
+    return Cell(fault, target, arguments, critical=frozenset(kinds), reason=reason)
+
+
+def not_found(fault: str, target: str, *warnings: str, **arguments: Any) -> Cell:
+    return Cell(
+        fault,
+        target,
+        arguments,
+        critical=frozenset({"server-not-found"}),
+        warnings=frozenset(warnings),
+        missing=frozenset({target}),
+    )
+
+
+def unverified(fault: str, target: str, *kinds: str, reason: str = "", **arguments: Any) -> Cell:
+    """A switch that cannot be read: it is told, its cables are unverified, and no server is stopped for it."""
+    return Cell(
+        fault,
+        target,
+        arguments,
+        state="succeeded",
+        critical=frozenset(kinds),
+        warnings=frozenset({"cable-unverified"}),
+        available=ALL,
+        reason=reason,
+    )
+
+
+S, LEAF = "r1-s01", "r1-leaf-a"
+
+CELLS = (
+    # BMC
+    not_found("refuse", S),
+    not_found("stall", S, "unexpected-device"),
+    not_found("drop", S, "unexpected-device"),
+    rides_out("drop", S, 1, method="GET", path="/redfish/v1/Chassis"),
+    rides_out("drop", S, 1, method="PATCH", when="after"),
+    rides_out("error", S, 1, status=503, path="/redfish/v1/Chassis"),
+    rides_out("slow", S, seconds=2),
+    rides_out("reboot", S, 1, path="/redfish/v1/Chassis"),
+    rides_out("expired-certificate", S),
+    rides_out("other-certificate", S),
+    rides_out("lie", S, about="power-state"),
+    rides_out("lie", S, about="reset"),
+    rides_out("lie", S, about="patch"),
+    quarantined("lie", S, "not-read", about="password"),
+    quarantined("locked-out", S, "not-read"),
+    quarantined("password-unknown", S, "not-read"),
+    # What stands in the server
+    quarantined("gpu-missing", S, "gpu-count", part="GPU0"),
+    quarantined("drive-missing", S, "drive-count", part="NVMe1"),
+    quarantined("adapter-missing", S, "adapter-missing", "cable-missing", part="dpu0"),
+    Cell("firmware-other", S, {"component": "BIOS", "version": "9.9.9"}, state="succeeded",
+         warnings=frozenset({"firmware"}), available=ALL),
+    quarantined("secure-boot-off", S, "secure-boot"),
+    # Cables
+    quarantined("cable-unplugged", f"{LEAF}:swp1", "cable-missing", reason="no link"),
+    Cell("cable-swapped", f"{LEAF}:swp1", {"with": f"{LEAF}:swp2"}, critical=frozenset({"cable-swapped"}), available=frozenset()),
+    quarantined("cable-wrong-port", f"{LEAF}:swp1", "cable-wrong-port", to=f"{LEAF}:swp9", reason="swp9"),
+    # Switches
+    unverified("refuse", LEAF, "switch-not-found"),
+    unverified("stall", LEAF, "switch-not-found"),
+    rides_out("slow", LEAF, seconds=1),
+    rides_out("error", LEAF, 1, status=503, path="/nvue_v1/interface"),
+    unverified("switch-lie", LEAF, "serial-mismatch", what="serial"),
+    rides_out("switch-lie", LEAF, what="links"),
+    rides_out("switch-apply-fails", LEAF),
+    rides_out("switch-apply-hangs", LEAF, state="apply"),
+    rides_out("switch-confirm-fails", LEAF),
+    rides_out("switch-reboot", LEAF, seconds=2),
+    unverified("switch-factory-reset", LEAF, "factory-password-unchanged"),
+)  # fmt: skip

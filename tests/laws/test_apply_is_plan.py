@@ -1,0 +1,108 @@
+"""Plan, then apply, changes exactly what the plan said, by the logs of the inventory and of the devices; also as a site grows."""
+
+import random
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests import matrix
+from tests.e2e.inventory_in_file import InventoryInFile
+from tests.e2e.product import Product
+from tests.e2e.sites import DeclaredSite
+
+pytestmark = [
+    pytest.mark.skipif(not matrix.PROOF, reason="waits for its first proof"),
+    pytest.mark.e2e,
+    pytest.mark.matrix,
+    pytest.mark.timeout(600),
+]
+
+FAULTS = Path(__file__).parents[1] / "faults"
+EXAMPLES = range(12 if matrix.PROOF else 1)
+
+
+def part_of(text: str, chosen: random.Random) -> str:
+    """The declaration with only some of its servers and of the cables between what is left."""
+    servers = {name for name in ("r1-s01", "r1-s02") if chosen.random() < 0.5}
+    gone = {"r1-s01", "r1-s02"} - servers
+    lines: list[str] = []
+    for line in text.splitlines():
+        of_gone = any(f"name: {name}," in line or f"- {name}:" in line for name in gone)
+        cable = line.startswith("  - r1-") and ":" in line.split()[1]
+        if of_gone or (cable and chosen.random() < 0.3):
+            # An anchor on a line that goes is still referred to by those that stay.
+            if "&installed" in line:
+                text_of_anchor = line[line.index("&installed ") + len("&installed ") : -1]
+                return part_of(text.replace("*installed", text_of_anchor).replace("&installed ", ""), chosen)
+            continue
+        lines.append(line)
+    return "\n".join(lines) + "\n"
+
+
+class Judge:
+    """What was changed since it last looked, by the logs."""
+
+    def __init__(self, product: Product, site: DeclaredSite) -> None:
+        self._inventory = InventoryInFile(Path(product.environment["TEST_INVENTORY"]))
+        self._site = site
+        self._seen = 0
+        self._device_seen: Counter[str] = Counter()
+
+    def recorded(self) -> list[tuple[str, str]]:
+        log = self._inventory.kept(self._site.name)["log"]
+        new, self._seen = log[self._seen :], len(log)
+        return [(entry["action"], entry["object"]) for entry in new]
+
+    def device_changes(self, name: str) -> list[str]:
+        told = [entry["what"] for entry in self._site.lab.changes(name) if entry["what"] not in ("session", "power")]
+        new = told[self._device_seen[name] :]
+        self._device_seen[name] = len(told)
+        return new
+
+
+def check(product: Product, site: DeclaredSite, judge: Judge, text: str) -> None:
+    product.declare(site, text)
+    planned = product.plan(site)
+    assert judge.recorded() == [], "a plan changes nothing"
+    for name in (*site.servers, *site.lab.spec.switch_by_name):
+        assert judge.device_changes(name) == [], f"a plan changes nothing at {name}"
+
+    plan: dict[str, Any] = product.api.get(f"/v1/plans/{planned['plan_hash']}")
+    done = product.apply(site, planned["plan_hash"])
+    assert done["state"] == "succeeded", (done["outcome"], done["waiting"], product.findings(site))
+
+    recorded = judge.recorded()
+    of_inventory = [c for c in plan["changes"] if c["system"] == "netbox"]
+    said = {(change["action"], change["object"]) for change in of_inventory}
+    made = Counter(recorded)
+    assert max(made.values(), default=1) == 1, "nothing is written twice"
+    assert said - set(made) == set(), "all that was planned was done"
+    may = {kind.removeprefix("create ") for deferred in plan["deferred"] for kind in deferred["may"]}
+    more = set(made) - said
+    assert {action for action, _ in more} <= {"create"}
+    assert {object.partition("/")[0] for _, object in more} <= may
+    assert len(more) <= sum(deferred["at_most"] for deferred in plan["deferred"])
+
+    taken = {c["object"].split("/")[1] for c in plan["changes"] if c["system"] == "bmc"}
+    assert {name for name in site.servers if judge.device_changes(name)} == taken
+    assert [name for name in site.lab.spec.switch_by_name if judge.device_changes(name)] == []
+
+    again = product.apply(site)
+    assert again["state"] == "succeeded"
+    assert judge.recorded() == [], "applied twice is applied once"
+    assert [name for name in site.servers if judge.device_changes(name)] == []
+
+
+@pytest.mark.parametrize("example", EXAMPLES)
+def test_plan_then_apply_changes_exactly_what_the_plan_said_also_when_the_site_grows(
+    matrix_product: Product, serve: Callable[..., DeclaredSite], example: int
+) -> None:
+    chosen = random.Random(f"{matrix.seed()}/{example}")
+    print(f"EDGEWRIGHT_SAMPLE_SEED={matrix.seed()}")
+    site = serve("two-servers", of=FAULTS)
+    judge = Judge(matrix_product, site)
+    check(matrix_product, site, judge, part_of(site.text, chosen))
+    check(matrix_product, site, judge, site.text)
