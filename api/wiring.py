@@ -12,12 +12,10 @@ from domain.errors import Rejected
 from domain.inventory import Inventory
 from store.access import AuditRows, QueuePollRows, TokenRows
 from store.answers import AnswerRows
-from store.artifacts import ArtifactFolder
 from store.declarations import DeclarationRows, PlanRows
 from store.ledger import LedgerReader
 from store.operations import OperationRows
 from store.outbox import Outbox
-from store.secret_files import SecretFiles
 from store.sessions import SessionRows
 from store.settings import StoreSettings
 from store.standing import FindingRows, HoldRows
@@ -54,8 +52,8 @@ async def services_from(settings: ApiSettings, stores: StoreSettings) -> Service
         tokens=TokenRows(engine),
         answers=AnswerRows(engine),
         sessions=SessionRows(engine),
-        secrets=SecretFiles(stores.secrets_dir),
-        artifacts=ArtifactFolder(stores.artifacts_dir),
+        secrets=store.secrets_from(stores),
+        artifacts=store.artifacts_from(stores),
         evidence=LedgerReader(engine, stores.ledger_public_key),
         polls=QueuePollRows(engine),
         inventory=_inventory(settings.netbox_url, settings.netbox_token_file),

@@ -34,12 +34,10 @@ from domain.inventory import Inventory
 from domain.nvue import SwitchFactory
 from domain.order import CONTROL_QUEUE, DEVICES_QUEUE
 from domain.secret import SecretStore
-from store.artifacts import ArtifactFolder
 from store.database import utc_now
 from store.declarations import DeclarationRows, PlanRows
 from store.ledger import Ledger, signing_key
 from store.operations import OperationRows
-from store.secret_files import SecretFiles
 from store.settings import StoreSettings
 from store.standing import FindingRows, HoldRows
 from worker.settings import NetBoxSettings, SettingsIncomplete, WorkerSettings
@@ -172,7 +170,7 @@ def _control_parts() -> ControlParts:
     return ControlParts(
         engine=store.connect(stores.database_url),
         inventory=NetBoxInventory(netbox.session()),
-        artifacts=ArtifactFolder(stores.artifacts_dir),
+        artifacts=store.artifacts_from(stores),
         ledger=Ledger(
             store.connect(stores.database_url, pool_size=2),
             signing_key(stores.ledger_key_file),
@@ -185,7 +183,7 @@ def _devices_parts(settings: WorkerSettings) -> DevicesParts:
     return DevicesParts(
         bmcs=RedfishBmcs(),
         switches=NvueFactory(),
-        secrets=SecretFiles(stores.secrets_dir),
-        artifacts=ArtifactFolder(stores.artifacts_dir),
+        secrets=store.secrets_from(stores),
+        artifacts=store.artifacts_from(stores),
         secret_marker=settings.secret_marker,
     )

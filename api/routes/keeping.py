@@ -42,7 +42,16 @@ async def delete_secret(path: SecretPath, services: ServicesDep, principal: Prin
 async def put_artifact(sha256: Sha256, request: Request, services: ServicesDep, principal: PrincipalDep) -> ArtifactRef:
     """Stores the body under its own SHA-256, which is checked."""
     media_type = request.headers.get("Content-Type", "application/octet-stream")
-    return await keeping.put_artifact(services, principal, sha256, await request.body(), media_type)
+    content = await keeping.body_within_limit(services, request.stream())
+    return await keeping.put_artifact(services, principal, sha256, content, media_type)
+
+
+@router.head("/artifacts/{sha256}", operation_id="findArtifact", response_class=Response, dependencies=[VIEW])
+async def find_artifact(sha256: Sha256, services: ServicesDep) -> Response:
+    """Whether it is there, with its size and type."""
+    ref = await keeping.find_artifact(services, sha256)
+    headers = {"ETag": f'"{sha256}"', "Content-Length": str(ref.size)}
+    return Response(media_type=ref.media_type, headers=headers)
 
 
 @router.get("/artifacts/{sha256}", operation_id="getArtifact", response_class=Response, dependencies=[VIEW])

@@ -1,6 +1,7 @@
 """Secrets (written, never read back), artifacts by their hash, and the ledger of evidence."""
 
 import hashlib
+from collections.abc import AsyncIterator
 from datetime import datetime
 from http import HTTPStatus
 
@@ -73,20 +74,32 @@ async def put_artifact(
 ) -> ArtifactRef:
     """Refuses content that is not what its name says. Storing it again changes nothing."""
     allow(principal, Role.OPERATOR, principal.place)
-    limit = services.settings.artifact_limit_mib * 1024 * 1024
-    if len(content) > limit:
-        detail = f"An artifact has at most {services.settings.artifact_limit_mib} MiB."
-        raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", detail)
     found = hashlib.sha256(content).hexdigest()
     if found != sha256:
         raise invalid([Problem(path="sha256", message=f"the content's SHA-256 is {found}")])
     return await in_thread(services.artifacts.put, content, media_type)
 
 
-async def get_artifact(services: Services, sha256: str) -> tuple[ArtifactRef, bytes]:
+async def body_within_limit(services: Services, chunks: AsyncIterator[bytes]) -> bytes:
+    """Stops reading where it becomes too large, whatever length the sender announced."""
+    content = bytearray()
+    async for chunk in chunks:
+        content += chunk
+        if len(content) > services.settings.artifact_limit_mib * 1024 * 1024:
+            detail = f"An artifact has at most {services.settings.artifact_limit_mib} MiB."
+            raise Refusal(HTTPStatus.REQUEST_ENTITY_TOO_LARGE, "too-large", detail)
+    return bytes(content)
+
+
+async def find_artifact(services: Services, sha256: str) -> ArtifactRef:
     ref = await in_thread(services.artifacts.find, sha256)
     if ref is None:
         raise not_found("artifact-missing", f"No artifact has the SHA-256 {sha256}.")
+    return ref
+
+
+async def get_artifact(services: Services, sha256: str) -> tuple[ArtifactRef, bytes]:
+    ref = await find_artifact(services, sha256)
     return ref, await in_thread(services.artifacts.get, ref)
 
 

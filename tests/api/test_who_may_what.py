@@ -88,6 +88,7 @@ RULES: dict[str, Rule] = {
     "deleteSecret": Rule(WORK, "/v1/secrets/site/oslo-1/bmc", elsewhere=403),
     "putArtifact": Rule(WORK, f"/v1/artifacts/{ARTIFACT}", ANYWHERE),
     "getArtifact": Rule(VIEW, f"/v1/artifacts/{ARTIFACT}", ANYWHERE),
+    "findArtifact": Rule(VIEW, f"/v1/artifacts/{ARTIFACT}", ANYWHERE),
     "listTokens": Rule(RULE, "/v1/tokens", ANYWHERE),
     "createToken": Rule(RULE, "/v1/tokens", body={"label": "x", "place": PLACE_OF_OSLO}, elsewhere=403),
     "getToken": Rule(RULE, "/v1/tokens/tok-2"),
@@ -167,7 +168,7 @@ async def test_only_the_roles_and_scopes_of_the_rule_get_through(api: Api, opera
             elif where in rule.works_from:
                 # Whatever it answers about the thing itself, it is not that this principal may not.
                 assert answer.status_code not in (401, 403), said
-                if answer.status_code == 404:
+                if answer.status_code == 404 and method != "head":
                     assert answer.json()["type"].split(":")[-1] in (
                         "plan-unknown",
                         "artifact-missing",
