@@ -54,7 +54,7 @@ CELLS = (
 )
 
 CONFIRMED = [cell for cell in CELLS if cell.who == "api"]
-"""Seen to pass. A worker killed during a login leaves that try uncounted for 15 minutes (LOCKOUT_WINDOW_S), while the take-over
+"""Seen to pass. A worker killed during a login leaves that try counted as failed for 15 minutes (LOCKOUT_WINDOW_S), while the take-over
 gives up after ten: the cells of take_over_credentials end quarantined until one of the two is changed."""
 
 
