@@ -4,7 +4,6 @@ Each part is "ensure": it looks first, and on a second run changes nothing. All 
 """
 
 import asyncio
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -20,7 +19,7 @@ from store.access import TokenRows
 from store.files import write_whole
 from store.ledger import public_half, signing_key
 from store.settings import StoreSettings
-from worker.settings import NetBoxSettings, SettingsIncomplete, TemporalSettings
+from worker.settings import NetBoxSettings, SettingsIncomplete, TemporalSettings, written_by_up
 from worker.temporal import connect_patiently, ensure
 
 ADMIN_LABEL = "first admin, by bootstrap"
@@ -53,7 +52,7 @@ class BootstrapSettings:
     @staticmethod
     def of_environment() -> "BootstrapSettings":
         """A variable that is not set is looked for in settings.env, which `up` writes: so it also works by hand."""
-        file = Path(os.environ.get("EDGEWRIGHT_HOME") or "~/.edgewright").expanduser() / "settings.env"
+        file = written_by_up()
         return BootstrapSettings(
             StoreSettings(_env_file=file),  # pyright: ignore[reportCallIssue]
             TemporalSettings(_env_file=file),  # pyright: ignore[reportCallIssue]

@@ -1,5 +1,6 @@
 """What a worker must know, from the environment (`EDGEWRIGHT_…`). The devices worker of a site needs neither NetBox nor Postgres."""
 
+import os
 from pathlib import Path
 
 from pydantic import Field
@@ -8,6 +9,11 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from clients.netbox import NetBoxSession
 from domain.errors import Rejected
 from domain.order import CONTROL_QUEUE, DEVICES_QUEUE
+
+
+def written_by_up() -> Path:
+    """$EDGEWRIGHT_HOME/settings.env, where commands that a person types look for what the shell has not set."""
+    return Path(os.environ.get("EDGEWRIGHT_HOME") or "~/.edgewright").expanduser() / "settings.env"
 
 
 class SettingsIncomplete(Rejected):

@@ -8,9 +8,11 @@ from typing import Annotated
 import typer
 import yaml
 from rich.console import Console
+from rich.markup import escape
 from rich.table import Table
 
 from lab.embedded.home import Home
+from lab.embedded.product import not_replaying
 from lab.embedded.progress import shown
 from lab.embedded.stack import ServiceStatus, Stack, State
 
@@ -45,6 +47,8 @@ def up(
     for row in stack.status():
         if row.state is State.READY and row.url.startswith("http"):
             console.print(f"{row.title:28}{row.url}", highlight=False, soft_wrap=True)
+    if stuck := not_replaying(home):
+        console.print(f"[bold yellow]Open operations of a former build:[/]\n{escape(stuck)}", highlight=False)
     where = f"Secrets are in {home.secrets} (NetBox: user admin, password in netbox-admin-password)"
     console.print(where, highlight=False, soft_wrap=True)
 

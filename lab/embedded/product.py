@@ -1,21 +1,26 @@
 """The product's own processes: `edgewright bootstrap` to its end, then `edgewright worker` and `edgewright serve`."""
 
 import hashlib
+import json
+import subprocess
 import sys
 import sysconfig
+from collections.abc import Mapping
 from importlib.util import find_spec
 from pathlib import Path
 
 import httpx
 import typer
 
-from lab.embedded import probing
+from lab.embedded import probing, processes
 from lab.embedded.home import Home
 from lab.embedded.ports import LOOPBACK, Ports
 from lab.embedded.service import Service
 from lab.embedded.settings import product_environment
 
 PACKAGES = ("domain", "clients", "store", "activities", "workflows", "worker", "api", "playbooks")
+REPLAY_S = 300
+"""A thousand open histories of 500 events replay in less."""
 
 
 def services(home: Home, ports: Ports) -> list[Service]:
@@ -43,6 +48,7 @@ def services(home: Home, ports: Ports) -> list[Service]:
             depends_on=("postgres", "temporal", "bootstrap"),
             folder=home.root,
             ports=(("worker_metrics", ports.worker_metrics),),
+            prepare=lambda: replay(home, environment, build),
             ready=lambda: "temporal_worker_start" in _answer(metrics),
             stop_grace_s=30,  # more than the worker gives its activities to finish
             build=build,
@@ -60,6 +66,41 @@ def services(home: Home, ports: Ports) -> list[Service]:
             build=build,
         ),
     ]
+
+
+def replay(home: Home, environment: Mapping[str, str], build: str) -> None:
+    """Before a worker of a new build starts: what is open is replayed with it, and what does not replay is kept for `up` to
+    name. It stops no start, since everything else must go on."""
+    if _replayed(home).get("build") == build:
+        return
+    done = subprocess.run(
+        edgewright("replay"),
+        env=processes.clean_environment(environment),
+        cwd=home.root,
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=REPLAY_S,
+    )
+    home.log_of("replay").write_text(done.stdout + done.stderr)
+    said = "" if done.returncode == 0 else f"{done.stdout}{done.stderr}".strip()
+    _replay_file(home).write_text(json.dumps({"build": build, "said": said}))
+
+
+def not_replaying(home: Home) -> str:
+    """What the running build cannot go on with, in the words of `edgewright replay`; empty if there is nothing."""
+    return _replayed(home).get("said", "")
+
+
+def _replay_file(home: Home) -> Path:
+    return home.run / "replay.done"
+
+
+def _replayed(home: Home) -> dict[str, str]:
+    try:
+        return json.loads(_replay_file(home).read_text())
+    except (OSError, ValueError):
+        return {}
 
 
 def edgewright(*arguments: str) -> list[str]:

@@ -14,6 +14,7 @@ import pytest
 
 from lab.embedded import Home, Stack, free_ports, processes
 from lab.embedded.guard import guarded
+from lab.embedded.product import build_digest
 from lab.embedded.stack import State
 
 pytestmark = pytest.mark.services
@@ -69,6 +70,19 @@ def test_up_again_starts_nothing_anew(whole: Stack) -> None:
     assert done.returncode == 0, done.stdout + done.stderr
     assert pids(whole) == before
     assert (whole.home.logs / "bootstrap.log").read_text().endswith("everything was there, nothing changed.\n")
+
+
+def test_a_new_worker_replays_what_is_open_and_up_names_what_it_cannot_go_on_with(whole: Stack) -> None:
+    kept = whole.home.run / "replay.done"
+    first = json.loads(kept.read_text())
+    assert (first["build"], first["said"]) == (build_digest(), "")
+    by_hand = edgewright(whole, "replay")
+    assert by_hand.returncode == 0, by_hand.stderr
+    assert "open workflows replay with this build" in by_hand.stdout
+
+    kept.write_text(json.dumps(first | {"said": "SiteOnboarding site/oslo-1/fabric: Nondeterminism error"}))
+    assert "SiteOnboarding site/oslo-1/fabric" in edgewright(whole, "up").stdout
+    kept.write_text(json.dumps(first))
 
 
 @pytest.mark.parametrize("victim", PRODUCT)
