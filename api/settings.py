@@ -23,6 +23,7 @@ class ApiSettings(BaseSettings):
     """Empty: operations carry no link to the Temporal UI."""
     netbox_url: str = ""
     netbox_token_file: Path | None = None
+    netbox_ca_file: Path | None = None
     webhook_urls: str = ""
     """Where new findings and blocked operations are sent as CloudEvents; separated by commas."""
     artifact_limit_mib: int = 256

@@ -1,7 +1,6 @@
 """Puts the API together from its settings: the only place that knows which store and which client is behind each Protocol."""
 
 from functools import partial
-from pathlib import Path
 
 import store
 from api.context import Services
@@ -56,14 +55,16 @@ async def services_from(settings: ApiSettings, stores: StoreSettings) -> Service
         artifacts=store.artifacts_from(stores),
         evidence=LedgerReader(engine, stores.ledger_public_key),
         polls=QueuePollRows(engine),
-        inventory=_inventory(settings.netbox_url, settings.netbox_token_file),
+        inventory=_inventory(settings),
         audit=AuditRows(engine).record,
         pending_migrations=partial(store.pending_migrations, stores.database_url),
         deliver_webhooks=partial(Outbox(engine).deliver, settings.webhooks),
     )
 
 
-def _inventory(url: str, token_file: Path | None) -> Inventory | None:
+def _inventory(settings: ApiSettings) -> Inventory | None:
+    url, token_file, ca_file = settings.netbox_url, settings.netbox_token_file, settings.netbox_ca_file
     if not url or token_file is None or not token_file.exists():
         return None
-    return NetBoxInventory(NetBoxSession(url, token_file.read_text(encoding="utf-8").strip()))
+    token = token_file.read_text(encoding="utf-8").strip()
+    return NetBoxInventory(NetBoxSession(url, token, ca_bundle=str(ca_file) if ca_file else None))
