@@ -1,4 +1,4 @@
-"""The installer's acceptance report, from the artifact store into the ledger. Queue `control`."""
+"""What others vouch for, into the ledger: the installer's acceptance report, attestations of new servers. Queue `control`."""
 
 from temporalio import activity
 
@@ -6,9 +6,10 @@ from activities.artifacts import ModelShelf
 from activities.evidence import EvidenceLedger
 from domain.acceptance_report import CheckedReport, ImportReportOrder, ReportImported, check_report, refused
 from domain.artifact import ArtifactStore
+from domain.attestation import attestations
 from domain.checking import Problem
 from domain.evidence import EvidenceBatch
-from domain.onboarding import SiteBundle
+from domain.onboarding import Attested, RackVerdict, RecordOrder, SiteBundle
 from domain.site import SiteDeclaration
 
 
@@ -37,6 +38,14 @@ class AcceptanceActivities:
             problems=checked.problems,
             sightings=checked.sightings,
         )
+
+    @activity.defn
+    def keep_attestations(self, order: RecordOrder) -> Attested:
+        """What makes a rack's servers available is in the ledger before they are. Once per machine and attestation."""
+        assert order.verdict is not None, "a rack's attestations follow its judgement"
+        site = self._shelf.get(SiteBundle, order.site.bundle).site
+        drafts = attestations(site, self._shelf.get(RackVerdict, order.verdict).servers, order.operation_id)
+        return Attested(entries=self._ledger.append(EvidenceBatch(entries=drafts)).ids if drafts else ())
 
     def _checked(self, site: SiteDeclaration, sha256: str | None, operation: str) -> CheckedReport:
         ref = self._artifacts.find(sha256) if sha256 else None

@@ -285,3 +285,9 @@ class OnboardingReport(Model):
     @property
     def good(self) -> int:
         return sum(rack.good for rack in self.racks)
+
+
+class Attested(Model):
+    """How many servers of a rack are handed over as available on the declaration's word, each with an entry in the ledger."""
+
+    entries: tuple[str, ...] = ()

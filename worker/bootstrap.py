@@ -19,6 +19,7 @@ from store.access import TokenRows
 from store.files import write_whole
 from store.ledger import public_half, signing_key
 from store.settings import StoreSettings
+from worker.schedules import ScheduleSettings, ensure_schedules
 from worker.settings import NetBoxSettings, SettingsIncomplete, TemporalSettings, written_by_up
 from worker.temporal import connect_patiently, ensure
 
@@ -102,7 +103,8 @@ async def bootstrap(settings: BootstrapSettings, say: Say) -> int:
 
 
 async def _temporal(settings: TemporalSettings, wait_s: float) -> tuple[str, ...]:
-    return await ensure(await connect_patiently(settings, within_s=wait_s))
+    client = await connect_patiently(settings, within_s=wait_s)
+    return (*await ensure(client), *await ensure_schedules(client, ScheduleSettings()))
 
 
 def _netbox(session: NetBoxSession, wait_s: float) -> tuple[str, ...]:

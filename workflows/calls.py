@@ -6,6 +6,7 @@ from domain.finding import Report, Reported
 from domain.fleet import FleetSites, FleetWindow, StateLimits, StatesWatched
 from domain.hold import HoldQuery, Holds
 from domain.onboarding import (
+    Attested,
     AuditReport,
     Discovered,
     DiscoverOrder,
@@ -51,6 +52,7 @@ REPORT_FINDINGS = Activity("report_findings", "Report findings", Report, Reporte
 IMPORT_ACCEPTANCE_REPORT = Activity(
     "import_acceptance_report", "Import the installer's acceptance report", ImportReportOrder, ReportImported, STORE
 )
+KEEP_ATTESTATIONS = Activity("keep_attestations", "Keep what attests new servers", RecordOrder, Attested, STORE)
 RECORD_EVIDENCE = Activity("record_evidence", "Keep the evidence", EvidenceBatch, Appended, STORE)
 
 LOAD_SITE = Activity("load_site", "Load the declaration", LoadOrder, SiteRef, STORE)

@@ -5,6 +5,8 @@ import asyncio
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError, FailureError
 
+from domain.acceptance_report import CHECK as ACCEPTANCE_CHECK
+from domain.acceptance_report import ImportReportOrder, ReportImported
 from domain.access import Place
 from domain.finding import Report
 from domain.onboarding import (
@@ -24,7 +26,7 @@ from domain.onboarding import (
 from domain.operation import OperationState, Outcome
 from domain.order import Order
 from workflows import site_observation
-from workflows.calls import JUDGE_RACK, PLAN_SITE, RECORD_SITE, REPORT_FINDINGS
+from workflows.calls import IMPORT_ACCEPTANCE_REPORT, JUDGE_RACK, PLAN_SITE, RECORD_SITE, REPORT_FINDINGS
 from workflows.onboarding_rack import RackOnboarding
 from workflows.runbook import Ended, Runbook, reason_of
 from workflows.site_observation import Observed, SiteObservation
@@ -35,6 +37,7 @@ TITLES = {
     "plan": "Check that the plan is still true",
     "frame": "Record the site and its racks in NetBox",
     "servers": "Take over, read, compare and record the servers",
+    "report": "Import the installer's acceptance report",
     "cables": "Check and record the other cables, and report",
 }
 
@@ -64,6 +67,7 @@ class SiteOnboarding:
         site, found, switches = observed.site, observed.found, observed.switches
         frame = await self._record_frame(site, switches)
         racks = await self._bring_in_servers(site, found, switches)
+        await self._import_report(site)
         cables = await self._record_cables(site, switches, racks)
         not_recorded = await self._report_recording(site, (frame, *(rack.recorded for rack in racks), cables))
         return OnboardingReport(site=site.name, racks=racks, missing=found.missing, not_recorded=not_recorded)
@@ -133,6 +137,22 @@ class SiteOnboarding:
 
         return await self._book.step("servers", racks) or tuple(done)
 
+    async def _import_report(self, site: SiteRef) -> None:
+        """What the installer tested before we came, kept as evidence. A report that does not hold is a finding."""
+
+        async def import_report() -> ReportImported:
+            order = ImportReportOrder(operation_id=self._book.order.operation_id, site=site)
+            imported = await IMPORT_ACCEPTANCE_REPORT(order)
+            place = Place(region=site.region, site=site.name)
+            seen = imported.sightings
+            await REPORT_FINDINGS(
+                Report(check=ACCEPTANCE_CHECK, place=place, sightings=seen, operation=self._book.order.operation_id)
+            )
+            self._book.detail("report", report_in_words(imported))
+            return imported
+
+        await self._book.step("report", import_report)
+
     async def _record_cables(self, site: SiteRef, switches: SwitchesRead, racks: tuple[RackReport, ...]) -> Recorded:
         """Cables need both their ends in NetBox, so they come last. Those that end at no server are checked here."""
 
@@ -181,6 +201,14 @@ def plan_stale(planned: Planned) -> Ended:
             details=tuple(f"{d.object}: was {d.was}, is {d.now}" for d in planned.stale),
         )
     )
+
+
+def report_in_words(imported: ReportImported) -> str:
+    if not imported.present:
+        return "none is declared"
+    if imported.refused:
+        return f"refused: {imported.problems[0].message}"
+    return f"{imported.report}: {len(imported.evidence)} servers have evidence of it"
 
 
 def titles_for(order: Order) -> dict[str, str]:

@@ -31,6 +31,7 @@ from domain.operation import StepState
 from domain.order import ServerStanding, server_lock
 from workflows.calls import (
     JUDGE_RACK,
+    KEEP_ATTESTATIONS,
     READ_SERVER,
     RECORD_RACK,
     REPORT_FINDINGS,
@@ -183,16 +184,15 @@ class RackOnboarding:
 
     async def _record(self, judged: Judged) -> Recorded:
         order = self._order
-        recorded = await RECORD_RACK(
-            RecordOrder(
-                operation_id=order.operation_id,
-                site=order.site,
-                switches=order.switches,
-                rack=order.rack.rack,
-                verdict=judged.verdict,
-            ),
-            about=order.rack.rack,
+        asked = RecordOrder(
+            operation_id=order.operation_id,
+            site=order.site,
+            switches=order.switches,
+            rack=order.rack.rack,
+            verdict=judged.verdict,
         )
+        await KEEP_ATTESTATIONS(asked, about=order.rack.rack)
+        recorded = await RECORD_RACK(asked, about=order.rack.rack)
         place = Place(region=order.site.region, site=order.site.name, rack=order.rack.rack)
         await REPORT_FINDINGS(
             Report(check="verification", place=place, sightings=judged.sightings, operation=order.operation_id),

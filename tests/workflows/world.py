@@ -8,11 +8,13 @@ from typing import Any
 from temporalio import activity
 from temporalio.exceptions import ApplicationError
 
+from domain.acceptance_report import ImportReportOrder, ReportImported
 from domain.artifact import ArtifactRef
 from domain.finding import Report, Reported
 from domain.fleet import FleetSite, FleetSites, FleetWindow, StateLimits, StatesWatched
 from domain.hold import HoldQuery, Holds
 from domain.onboarding import (
+    Attested,
     AuditReport,
     Discovered,
     DiscoverOrder,
@@ -156,6 +158,15 @@ class World:
         assert set(order.troubles) == self.unreadable
         assert len(order.readings) == len(self.servers) - len(quarantined)
         return Judged(verdict=REF, good=len(self.servers) - len(quarantined), quarantined=quarantined)
+
+    @activity.defn
+    async def keep_attestations(self, order: RecordOrder) -> Attested:
+        self.calls["attest"] += 1
+        return Attested()
+
+    @activity.defn
+    async def import_acceptance_report(self, order: ImportReportOrder) -> ReportImported:
+        return ReportImported(present=False)
 
     @activity.defn
     async def record_rack(self, order: RecordOrder) -> Recorded:
