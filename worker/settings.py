@@ -74,6 +74,8 @@ class WorkerSettings(BaseSettings):
     """How many devices are spoken to at once."""
     cached_workflows: int = Field(default=600, ge=0)
     graceful_stop_s: float = Field(default=20, ge=0)
+    lockout_window_s: float = Field(default=900, gt=0)
+    """How long a failed login is taken to count at a device that does not say so itself: longer than vendors' own times."""
     secret_marker: str = ""
     """Stands in front of every password that is generated for a device, so that tests find one that leaked."""
 

@@ -13,7 +13,7 @@ from sqlalchemy import Engine
 import store
 from activities.acceptance import AcceptanceActivities
 from activities.bmc import BmcActivities
-from activities.bmc_login import BmcLogins
+from activities.bmc_login import LOCKOUT_WINDOW_S, BmcLogins
 from activities.evidence import EvidenceActivities
 from activities.fleet import FleetActivities
 from activities.inventory import InventoryActivities
@@ -76,6 +76,17 @@ class DevicesParts:
     secrets: SecretStore
     artifacts: ArtifactStore
     secret_marker: str = ""
+    lockout_window_s: float = LOCKOUT_WINDOW_S
+
+    @property
+    def bmc_logins(self) -> BmcLogins:
+        return BmcLogins(
+            self.bmcs, self.secrets, utc_now, lockout_window_s=self.lockout_window_s, secret_marker=self.secret_marker
+        )
+
+    @property
+    def switch_logins(self) -> SwitchLogins:
+        return SwitchLogins(self.switches, self.secrets, utc_now, lockout_window_s=self.lockout_window_s)
 
 
 CONTROL: Mapping[type, Callable[[ControlParts], object]] = {
@@ -94,11 +105,7 @@ CONTROL: Mapping[type, Callable[[ControlParts], object]] = {
 DEVICES: Mapping[type, Callable[[DevicesParts], object]] = {
     BmcActivities: lambda p: BmcActivities(p.bmcs, p.secrets, utc_now, secret_marker=p.secret_marker),
     SiteSurvey: lambda p: SiteSurvey(p.bmcs, p.switches.presence, p.artifacts),
-    SiteReading: lambda p: SiteReading(
-        BmcLogins(p.bmcs, p.secrets, utc_now, secret_marker=p.secret_marker),
-        SwitchLogins(p.switches, p.secrets, utc_now),
-        p.artifacts,
-    ),
+    SiteReading: lambda p: SiteReading(p.bmc_logins, p.switch_logins, p.artifacts),
 }
 
 
@@ -186,4 +193,5 @@ def _devices_parts(settings: WorkerSettings) -> DevicesParts:
         secrets=store.secrets_from(stores),
         artifacts=store.artifacts_from(stores),
         secret_marker=settings.secret_marker,
+        lockout_window_s=settings.lockout_window_s,
     )

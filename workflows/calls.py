@@ -39,7 +39,7 @@ from domain.operation import (
     WaitingRecord,
 )
 from workflows.activity import Activity
-from workflows.policies import BMC, INVENTORY, SCAN, STORE, SWITCH
+from workflows.policies import BMC, INVENTORY, LOGIN, SCAN, STORE, SWITCH
 
 OPEN_OPERATION = Activity("open_operation", "Open a row for the scheduled run", OpenOrder, Operation, STORE)
 TAKE_OPERATION = Activity("take_operation", "Take the operation", TakeOrder, Taken, STORE)
@@ -59,7 +59,7 @@ LOAD_SITE = Activity("load_site", "Load the declaration", LoadOrder, SiteRef, ST
 REACH_OUT_OF_BAND = Activity("reach_out_of_band", "Reach the out-of-band network", ScanOrder, Scanned, SCAN)
 DISCOVER_DEVICES = Activity("discover_devices", "Discover BMCs and switches", DiscoverOrder, Discovered, SCAN)
 READ_SWITCHES = Activity("read_switches", "Read the switches", ReadSwitchesOrder, SwitchesRead, SWITCH)
-TAKE_OVER_CREDENTIALS = Activity("take_over_credentials", "Take over the BMC's credentials", ServerTask, Opened, BMC)
+TAKE_OVER_CREDENTIALS = Activity("take_over_credentials", "Take over the BMC's credentials", ServerTask, Opened, LOGIN)
 READ_SERVER = Activity("read_server", "Read hardware and firmware", ServerTask, ServerRead, BMC)
 READ_KNOWN_SERVERS = Activity("read_known_servers", "Read the servers that know us", ReadKnownOrder, KnownRead, SCAN)
 PLAN_SITE = Activity("plan_site", "Plan what would change", PlanOrder, Planned, INVENTORY)

@@ -43,6 +43,9 @@ INVENTORY = Policy(timedelta(minutes=10), max(scaled(900), timedelta(minutes=5))
 as it does whatever the factor, so a whole try always fits."""
 
 BMC = Policy(timedelta(minutes=2), scaled(600), _retry(1, 60), heartbeat=ALIVE)
+LOGIN = Policy(timedelta(minutes=2), max(scaled(2700), timedelta(seconds=60)), _retry(1, 60), heartbeat=ALIVE)
+"""Outlives two lock-out windows: a try that a crash left unaccounted for is waited out, not given up on."""
+
 SWITCH = Policy(timedelta(minutes=2), scaled(600), _retry(1, 30), heartbeat=ALIVE)
 SCAN = Policy(timedelta(minutes=15), scaled(1800), _retry(1, 60), heartbeat=ALIVE)
 """Looking at a whole range of addresses."""
