@@ -1,6 +1,7 @@
 """What a command prints: a table for people, JSON or YAML for programs. Programs get the API's own resources, unchanged."""
 
 import json
+import os
 import sys
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import UTC, datetime
@@ -20,6 +21,9 @@ class Output(StrEnum):
     YAML = "yaml"
 
 
+PIPE_WIDTH = 1000
+"""Wider than any row: a program that reads a pipe must find whole ids."""
+
 type Column = tuple[str, Callable[[Mapping[str, Any]], Any]]
 
 OutputOption = Annotated[Output, typer.Option("--output", "-o", help="How to print.", show_default=True)]
@@ -33,8 +37,10 @@ _COLOURS = {
 
 
 def console() -> Console:
-    """Made anew for each use, so that it sees where the output goes now. No wrapping in a pipe: one row, one line."""
-    return Console(soft_wrap=not sys.stdout.isatty(), highlight=False)
+    """Made anew for each use, so that it sees where the output goes now. In a pipe nothing is cut: one row, one line."""
+    if sys.stdout.isatty() or os.environ.get("COLUMNS"):
+        return Console(highlight=False)
+    return Console(width=PIPE_WIDTH, soft_wrap=True, highlight=False)
 
 
 def say(text: str = "") -> None:

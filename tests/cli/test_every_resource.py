@@ -31,6 +31,7 @@ NO_COMMAND = {
     "healthz": "for what watches the process", "readyz": "`edgewright status` asks it", "metrics": "for Prometheus",
     "watchFleet": "for the console and for programs", "deleteSite": "an admin's, by the API alone",
     "deleteServerClass": "an admin's, by the API alone",
+    "findArtifact": "for a site's worker",
 }  # fmt: skip
 
 

@@ -16,9 +16,12 @@ from temporalio.client import Client
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
-from domain.bmc import Reached, ReachOrder
+from domain.onboarding import Scanned, ScanOrder, SiteBundle, SiteRef
+from domain.site import OutOfBand, Trust
 from lab.embedded import free_ports
+from store.artifacts import ArtifactFolder
 from tests.conftest import RunningTemporal
+from tests.domain.recording_samples import declaration, server_class
 
 pytestmark = pytest.mark.services
 EDGEWRIGHT = str(Path(sys.executable).parent / "edgewright")
@@ -28,17 +31,24 @@ QUEUE = f"edge-{uuid.uuid4().hex[:8]}"
 @workflow.defn(name="ReachOneAddress")
 class ReachOneAddress:
     @workflow.run
-    async def run(self, queue: str) -> Reached:
-        # Port 9 of loopback: nobody listens.
-        order = ReachOrder(addresses=("127.0.0.1",), bmc_ports=(9,), switch_ports=(), timeout_s=1)
+    async def run(self, site: SiteRef) -> Scanned:
         return await workflow.execute_activity(
-            "reach",
-            order,
-            task_queue=queue,
-            result_type=Reached,
+            "reach_out_of_band",
+            ScanOrder(site=site),
+            task_queue=QUEUE,
+            result_type=Scanned,
             start_to_close_timeout=timedelta(seconds=30),
             schedule_to_close_timeout=timedelta(seconds=120),
         )
+
+
+def site_in(artifacts: Path) -> SiteRef:
+    """A site whose whole network is port 9 of loopback, where nobody listens: its bundle as an artifact of the site's worker."""
+    out_of_band = OutOfBand(ranges=("127.0.0.1",), bmc_ports=(9,), switch_ports=(), trust=Trust(first_use=True))
+    site = declaration(servers=1).model_copy(update={"out_of_band": out_of_band})
+    bundle = SiteBundle(site=site, classes={"mgx-h100": server_class()})
+    ref = ArtifactFolder(artifacts).put(bundle.model_dump_json(by_alias=True).encode())
+    return SiteRef(name=site.name, region=site.region.name, bundle=ref, racks=())
 
 
 @pytest.fixture
@@ -59,19 +69,20 @@ def site_worker(temporal: RunningTemporal, tmp_path: Path) -> Iterator[subproces
     process.wait()
 
 
-async def reached(temporal: RunningTemporal) -> Reached:
+async def reached(temporal: RunningTemporal, site: SiteRef) -> Scanned:
     client = await Client.connect(
         temporal.address, namespace=temporal.namespace, data_converter=pydantic_data_converter
     )
     own = f"test-{QUEUE}"
     async with Worker(client, task_queue=own, workflows=[ReachOneAddress], workflow_runner=UnsandboxedWorkflowRunner()):
-        return await client.execute_workflow(ReachOneAddress.run, QUEUE, id=f"reach-{QUEUE}", task_queue=own)
+        return await client.execute_workflow(ReachOneAddress.run, site, id=f"reach-{QUEUE}", task_queue=own)
 
 
 def test_it_works_without_any_netbox_or_postgres_setting_and_stops_gently(
-    site_worker: subprocess.Popen[str], temporal: RunningTemporal
+    site_worker: subprocess.Popen[str], temporal: RunningTemporal, tmp_path: Path
 ) -> None:
-    assert asyncio.run(reached(temporal)) == Reached(bmcs=(), switches=(), tried=1)
+    scanned = asyncio.run(reached(temporal, site_in(tmp_path / "artifacts")))
+    assert (scanned.tried, scanned.answering) == (1, 0)
     site_worker.send_signal(signal.SIGTERM)
     _, said = site_worker.communicate(timeout=60)
     assert site_worker.returncode == 0, said
