@@ -29,6 +29,7 @@ class Service:
     It works in `folder`, which lies in the state folder: by that and its session its processes are recognised; where they leave
     the session, also by the name of their `program`.
     A service with `once` is a command that runs to its end at each `up`; ending with 0 is being ready.
+    What is in `waits_itself_for` is needed too, but the service waits for it in its own way: it starts meanwhile.
     """
 
     name: str
@@ -36,6 +37,7 @@ class Service:
     command: Callable[[], list[str]]
     environment: Mapping[str, str] = field(default_factory=dict[str, str])
     depends_on: tuple[str, ...] = ()
+    waits_itself_for: tuple[str, ...] = ()
     ports: tuple[tuple[str, int], ...] = ()
     url: str = ""
     folder: Path = Path("/")
@@ -48,6 +50,10 @@ class Service:
     stop_grace_s: float = 10.0
     ready_within_s: float = 120.0
     build: str = ""
+
+    @property
+    def needs(self) -> tuple[str, ...]:
+        return (*self.depends_on, *self.waits_itself_for)
 
     def digest(self) -> str:
         """Changes when what should run changes: a running service with another digest is started anew by `up`."""

@@ -119,7 +119,7 @@ class Stack:
             left = {service.name: service for service in self._listed(self.home, Ports())}
             while left:
                 # Whatever nobody still needs may end at the same time.
-                needed = {dependency for service in left.values() for dependency in service.depends_on}
+                needed = {dependency for service in left.values() for dependency in service.needs}
                 leaves = [left.pop(name) for name in list(left) if name not in needed]
                 with ThreadPoolExecutor(len(leaves)) as pool:
                     list(pool.map(lambda service: Runner(self.home, service, self._progress).stop(), leaves))
@@ -178,7 +178,16 @@ class Stack:
                 # A command that succeeded before is run again, but nobody has to wait for it.
                 if dependency in futures and dependency not in passed and futures[dependency].exception():
                     raise _NotTried(dependency)
-            runners[name].up()
+            awaited = {each: futures[each] for each in wanted[name].waits_itself_for if each in futures}
+            for future in awaited.values():
+                future.add_done_callback(lambda done: runners[name].stop() if done.exception() else None)
+            try:
+                runners[name].up()
+            except ServiceFailed:
+                for each, future in awaited.items():
+                    if future.done() and future.exception():
+                        raise _NotTried(each) from None
+                raise
 
         with ThreadPoolExecutor(len(wanted) or 1) as pool:
             for name in wanted:  # in order: a dependency is always submitted before its dependants
@@ -241,5 +250,5 @@ def _with_dependencies(services: dict[str, Service], only: Iterable[str]) -> dic
         if name not in services:
             raise NoSuchService(f"There is no service {name!r}.", do=f"Services: {', '.join(services)}")
         needed.add(name)
-        rest += services[name].depends_on
+        rest += services[name].needs
     return {name: service for name, service in services.items() if not needed or name in needed}

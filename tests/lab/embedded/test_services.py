@@ -114,6 +114,31 @@ def test_a_command_that_fails_keeps_its_dependants_from_starting(bench: Bench) -
     assert bench.state("server") is State.DOWN
 
 
+def test_a_command_that_waits_itself_for_a_service_starts_beside_it(bench: Bench, tmp_path: Path) -> None:
+    made = tmp_path / "made"
+    bench.add(
+        "slow", f"import pathlib, time; time.sleep(1); pathlib.Path({str(made)!r}).touch(); {SLEEPS}", ready=made.exists
+    )
+    until = f"import os, time\nwhile not os.path.exists({str(made)!r}): time.sleep(0.05)"
+    bench.add("command", until, once=True, waits_itself_for=("slow",))
+    bench.stack().up(["command"])  # brings the other along
+    started, ready = (bench.heard.steps.index(each) for each in (("Command", Step.STARTING), ("Slow", Step.READY)))
+    assert started < ready
+    assert ("Command", Step.READY) in bench.heard.steps
+
+
+def test_a_command_that_waits_itself_is_ended_when_what_it_waits_for_fails(bench: Bench) -> None:
+    bench.add("broken", "import sys, time; time.sleep(0.5); sys.exit('no disk')", ready=lambda: False)
+    bench.add("command", SLEEPS, once=True, waits_itself_for=("broken",))
+    began = time.monotonic()
+    with pytest.raises(ServiceFailed) as failed:
+        bench.stack().up()
+    assert time.monotonic() - began < 20, "it was waited for until its time was over"
+    assert "no disk" in str(failed.value)
+    assert "Command" not in str(failed.value)
+    assert bench.pid("broken") is None
+
+
 def test_nobody_waits_for_a_command_that_succeeded_before_but_it_runs_again(bench: Bench, tmp_path: Path) -> None:
     """So that a later `up` starts the worker while NetBox still boots and bootstrap waits for it."""
     count = tmp_path / "count"
