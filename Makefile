@@ -3,7 +3,8 @@ SHELL := /bin/bash
 VENV := .venv/bin
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
-.PHONY: help setup demo browser compose-reader test check proof up down clean lock wheel image test-debian13 test-containers
+BENCHMARKS := start_times step_cost netbox_ingest onboarding_rate lab_memory
+.PHONY: help setup demo browser compose-reader test check proof bench up down clean lock wheel image test-debian13 test-containers
 
 help:  ## Shows this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -39,6 +40,11 @@ check: setup  ## Style, types, the dependency table, and that the wheel works al
 
 proof: setup browser  ## Every cell of every matrix, the other systems, and the tables in docs/
 	@EDGEWRIGHT_PROOF=1 $(VENV)/pytest $(PYTEST)
+
+bench: setup  ## Every benchmark in its smallest form; FULL=1 measures and writes docs/benchmarks.md
+	@failed=; for name in $(BENCHMARKS); do \
+	  echo "== $$name"; $(VENV)/python -m benchmarks.$$name $(if $(FULL),--publish,--quick) || failed="$$failed $$name"; \
+	done; [ -z "$$failed" ] || { echo "failed:$$failed" >&2; exit 1; }
 
 test-debian13: setup  ## The same as an ordinary user on Debian 13 with its own Python
 	@$(VENV)/pytest -m debian13

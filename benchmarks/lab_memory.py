@@ -1,15 +1,12 @@
-"""How much memory and time the virtual site takes: `python benchmarks/lab_memory.py --servers 1000`.
+"""How much memory and time the virtual site takes: `python -m benchmarks.lab_memory --sizes 1000`.
 
 Starts one lab process for a generated site and measures its resident memory idle, after every BMC was read once over TLS
-(certificate made, hardware read with $expand), and with one open connection to each BMC. Prints JSON.
+(certificate made, hardware read with $expand), and with one open connection to each BMC.
 """
 
-import argparse
-import json
 import resource
 import ssl
 import statistics
-import sys
 import tempfile
 import time
 from http.client import HTTPSConnection
@@ -18,12 +15,13 @@ from pathlib import Path
 import psutil
 import yaml
 
-sys.path.insert(0, str(Path(__file__).resolve().parents[1]))
-
+from benchmarks.figures import Options, Table, benchmark
 from lab.virtual import running
 from lab.virtual.generate import site_document
-from lab.virtual.options import Options
+from lab.virtual.options import Options as SiteOptions
 from lab.virtual.sitefile import load
+
+LIMIT_MB = 1000.0
 
 READS = (
     "/redfish/v1/",
@@ -38,23 +36,38 @@ READS = (
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--servers", type=int, default=1000)
-    parser.add_argument("--limit-mb", type=float, default=1000, help="exit code 1 above this peak")
-    arguments = parser.parse_args()
+    benchmark("lab_memory", __doc__ or "", measure, runs=1, sizes=(1000,))
+
+
+def measure(options: Options) -> list[Table]:
     resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
-    racks, each = (arguments.servers + 39) // 40, min(40, arguments.servers)
+    rows = [
+        tuple(_one(size).values()) for size in ((40,) if options.quick else options.sizes) for _ in range(options.runs)
+    ]
+    columns = (
+        "servers",
+        "start, s",
+        "resident idle, MB",
+        "all read and connected, MB",
+        "requests per server",
+        "lab CPU per server read, ms",
+        "wall per server read, median, ms",
+    )
+    return [Table("One lab process", columns, tuple(rows))]
+
+
+def _one(servers: int) -> dict[str, object]:
+    """Raises RuntimeError above the limit: what no longer fits is no figure."""
+    racks, each = (servers + 39) // 40, min(40, servers)
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "generated.yaml"
         path.write_text(yaml.safe_dump(site_document(racks, each), sort_keys=False, default_flow_style=None))
-        result = _measure(path, Path(folder), arguments.limit_mb)
-    print(json.dumps(result, indent=2))
-    sys.exit(0 if result["within_limit"] else 1)
+        return _measure(path, Path(folder))
 
 
-def _measure(path: Path, home: Path, limit_mb: float) -> dict[str, object]:
+def _measure(path: Path, home: Path) -> dict[str, object]:
     began = time.perf_counter()
-    site, _ = running.start(Options(path, home, admin_port=0, redfish_port=24443, nvue_port=28765))
+    site, _ = running.start(SiteOptions(path, home, admin_port=0, redfish_port=24443, nvue_port=28765))
     started_s = time.perf_counter() - began
     process = psutil.Process(site.record.pid)
     try:
@@ -67,13 +80,15 @@ def _measure(path: Path, home: Path, limit_mb: float) -> dict[str, object]:
             connection.close()
         servers = len(took)
         cpu_s = after.user + after.system - before.user - before.system
-        peak_mb = max(idle_mb, connected_mb)
+        if max(idle_mb, connected_mb) > LIMIT_MB:
+            raise RuntimeError(
+                f"{len(took)} servers took {max(idle_mb, connected_mb):.0f} MB, more than {LIMIT_MB:.0f}"
+            )
         return {
             "servers": servers,
             "start_s": round(started_s, 1),
             "rss_idle_mb": round(idle_mb),
             "rss_all_read_and_connected_mb": round(connected_mb),
-            "within_limit": peak_mb <= limit_mb,
             "requests_per_server": len(READS),
             "lab_cpu_ms_per_server_read": round(1000 * cpu_s / servers, 1),
             "wall_ms_per_server_read_median": round(1000 * statistics.median(took), 1),

@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 
 from benchmarks.figures import Options, Table, benchmark, spread
 from benchmarks.system import System, out, own_system, used_between
-from clients.netbox import NetBoxInventory, NetBoxSession, writer
+from clients.netbox import NetBoxInventory, NetBoxSession, batching
 from clients.netbox.session import Row
 from domain.inventory import Scope
 from domain.plan import Change
@@ -26,7 +26,7 @@ from tests.domain.recording_samples import declaration, facts, server_class
 
 SERVERS = 16
 ONE_BY_ONE = 1
-BATCHES = (ONE_BY_ONE, 10, writer.BATCH, 200)
+BATCHES = (ONE_BY_ONE, 10, batching.BATCH, 200)
 CLASSES = {"mgx-h100": server_class()}
 
 
@@ -104,10 +104,10 @@ def main() -> None:
 
 def measure(options: Options) -> list[Table]:
     servers = 2 if options.quick else SERVERS
-    ways = [Way(batch) for batch in ((ONE_BY_ONE, writer.BATCH) if options.quick else BATCHES)]
+    ways = [Way(batch) for batch in ((ONE_BY_ONE, batching.BATCH) if options.quick else BATCHES)]
     with own_system(("netbox",)) as system:
         NetBoxInventory(_session(system, NetBoxSession)).bootstrap()
-        _record(system, Way(writer.BATCH), 1, 200)  # the catalogue, and NetBox's own first times
+        _record(system, Way(batching.BATCH), 1, 200)  # the catalogue, and NetBox's own first times
         for run in range(options.runs):
             for at, way in enumerate(ways):
                 _record(system, way, servers, 1 + run * len(ways) + at)
@@ -123,7 +123,7 @@ def _record(system: System, way: Way, servers: int, number: int) -> None:
     session = _session(system, OneByOne if way.batch == ONE_BY_ONE else TimedSession)
     session.start_counting()
     if way.batch != ONE_BY_ONE:
-        writer.BATCH = way.batch  # the one thing that differs between the ways
+        batching.BATCH = way.batch  # the one thing that differs between the ways
     before, began = system.cpu_seconds(), time.perf_counter()
     applied = NetBoxInventory(session).apply(scope, changes, label)
     took = time.perf_counter() - began

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import cast
 
+from clients.netbox.batching import batches_of, parts_by_type
 from clients.netbox.mapping import SHAPES, Ids, Unresolved, payload
 from clients.netbox.reader import Reading
 from clients.netbox.session import BatchRefused, NetBoxSession, Row, Stale
@@ -29,9 +30,6 @@ from domain.records import (
     same,
     split_object,
 )
-
-BATCH = 50
-"""Objects in one request. Larger ones are not quicker (docs/benchmarks.md) and hold NetBox's row locks for longer."""
 
 PARALLEL = 2
 """Batches under way at once: NetBox's own workers bound it, two in the embedded one."""
@@ -187,7 +185,7 @@ class Writer:
         items: Sequence[tuple[str, Row]],
         send: Callable[[Sequence[tuple[str, Row]]], None],
     ) -> None:
-        batches = [items[start : start + BATCH] for start in range(0, len(items), BATCH)]
+        batches = batches_of(items, parts_by_type(self._ids) if endpoint is Endpoint.DEVICE else {})
         if len(batches) < 2 or endpoint in _ALONE:
             for batch in batches:
                 self._send(batch, send)
