@@ -5,6 +5,7 @@ Each script owns one section of that page, between two markers; what people wrot
 
 import argparse
 import os
+import signal
 import statistics
 import subprocess
 import sys
@@ -72,6 +73,8 @@ def benchmark(
     if given.quick and given.publish:
         parser.error("quick figures are no figures: leave out --quick, or --publish")
     options = Options(given.quick, 1 if given.quick else given.runs, tuple(getattr(given, "sizes", ())))
+    # As an exception, so that whatever was started is stopped on the way out.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))
     before = circumstances()
     tables = measure(options)
     text = _section(tables, options, before, load())
