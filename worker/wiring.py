@@ -103,7 +103,9 @@ CONTROL: Mapping[type, Callable[[ControlParts], object]] = {
 }
 
 DEVICES: Mapping[type, Callable[[DevicesParts], object]] = {
-    BmcActivities: lambda p: BmcActivities(p.bmcs, p.secrets, utc_now, secret_marker=p.secret_marker),
+    BmcActivities: lambda p: BmcActivities(
+        p.bmcs, p.secrets, utc_now, lockout_window_s=p.lockout_window_s, secret_marker=p.secret_marker
+    ),
     SiteSurvey: lambda p: SiteSurvey(p.bmcs, p.switches.presence, p.artifacts),
     SiteReading: lambda p: SiteReading(p.bmc_logins, p.switch_logins, p.artifacts),
 }

@@ -2,7 +2,7 @@
 
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 from pathlib import Path
@@ -53,9 +53,11 @@ CELLS = (
     Cell("api", "accepted", "after"),
 )
 
-CONFIRMED = [cell for cell in CELLS if cell.who == "api"]
-"""Seen to pass. A worker killed during a login leaves that try counted as failed for 15 minutes (LOCKOUT_WINDOW_S), while the take-over
-gives up after ten: the cells of take_over_credentials end quarantined until one of the two is changed."""
+TABLE = matrix.Table(
+    "crash-proof.md", "Kills × onboarding", "sim", ("killed", "afterwards"), tuple(cell.name for cell in CELLS)
+)
+CONFIRMED = [cell for cell in CELLS if cell.name in TABLE.passed]
+"""The others wait for a proof that sees them pass."""
 
 
 @dataclass(frozen=True)
@@ -124,33 +126,25 @@ def undisturbed(matrix_product: Product, tmp_path_factory: pytest.TempPathFactor
         return result(matrix_product, site, done)
 
 
-@pytest.fixture(scope="module")
-def table() -> Iterator[list[list[str]]]:
-    rows: list[list[str]] = []
-    print(f"EDGEWRIGHT_SAMPLE_SEED={matrix.seed()}")
-    yield rows
-    columns = ["killed", "step", "point", "afterwards"]
-    matrix.write_table("crash-proof.md", "Kills × onboarding", "sim", columns, rows, len(CELLS))
-
-
 @pytest.mark.parametrize("cell", matrix.sample(CELLS, SAMPLE, CONFIRMED), ids=lambda cell: cell.name)
 def test_after_a_kill_everything_is_as_without_it(
     matrix_product: Product,
     serve: Callable[..., DeclaredSite],
     undisturbed: Result,
-    table: list[list[str]],
     tmp_path: Path,
     cell: Cell,
 ) -> None:
-    product = matrix_product
-    site = serve("two-servers", of=FAULTS)
-    product.declare(site)
-    done = {"worker": _worker_killed, "bmc": _bmc_killed, "api": _api_killed}[cell.who](product, site, cell, tmp_path)
-    assert done["state"] == "succeeded", (done["outcome"], done["waiting"], product.findings(site))
-    found = result(product, site, done)
-    assert differences(found.records, undisturbed.records) == []
-    assert found == undisturbed
-    table.append([cell.who, cell.step, cell.point, "the same"])
+    print(f"EDGEWRIGHT_SAMPLE_SEED={matrix.seed()}")
+    with TABLE.proving(cell.name) as seen:
+        site = serve("two-servers", of=FAULTS)
+        matrix_product.declare(site)
+        kill = {"worker": _worker_killed, "bmc": _bmc_killed, "api": _api_killed}[cell.who]
+        done = kill(matrix_product, site, cell, tmp_path)
+        assert done["state"] == "succeeded", (done["outcome"], done["waiting"], matrix_product.findings(site))
+        found = result(matrix_product, site, done)
+        assert differences(found.records, undisturbed.records) == []
+        assert found == undisturbed
+        seen.append("the same")
 
 
 def _worker_killed(product: Product, site: DeclaredSite, cell: Cell, folder: Path) -> dict[str, Any]:
