@@ -37,6 +37,9 @@ class InventoryInFile:
         self._folder = folder
         folder.mkdir(parents=True, exist_ok=True)
 
+    def look(self, scope: Scope) -> "FileLook":
+        return FileLook(self, scope)
+
     def observe(self, scope: Scope) -> tuple[ObservedRecord, ...]:
         rows = self.kept(scope.site)["records"]
         return tuple(
@@ -137,6 +140,17 @@ class InventoryInFile:
                 new = self._folder / f"{site}.new"
                 new.write_text(json.dumps(kept))
                 new.replace(self._folder / f"{site}.json")
+
+
+class FileLook:
+    """What was there when it was made; a change that somebody else made since is met by `apply`, which reads anew."""
+
+    def __init__(self, inventory: InventoryInFile, scope: Scope) -> None:
+        self._inventory, self._scope = inventory, scope
+        self.records = inventory.observe(scope)
+
+    def apply(self, changes: tuple[Change, ...], label: str = "", progress: Progress | None = None) -> Applied:
+        return self._inventory.apply(self._scope, changes, label, progress)
 
 
 def _as_wanted(fields: dict[str, Any], after: dict[str, Any]) -> bool:

@@ -94,6 +94,7 @@ CELLS = (
     # What stands in the server
     quarantined("gpu-missing", S, "gpu-count", part="GPU0"),
     quarantined("drive-missing", S, "drive-count", part="NVMe1"),
+    quarantined("memory-missing", S, "memory-size", part="DIMM0"),
     quarantined("adapter-missing", S, "adapter-missing", "cable-missing", part="dpu0"),
     Cell("firmware-other", S, {"component": "BIOS", "version": "9.9.9"}, state="succeeded",
          warnings=frozenset({"firmware"}), available=ALL),
