@@ -140,15 +140,30 @@ def _verdict(cable: tuple[str, End, End], sights: Mapping[str, SwitchSight], by_
     if found is not None:
         return _judge(key, a, b, found, method)
     if port.link_up is False:
+        astray = _heard_at(b, sights, by_mac)
+        where = f"of {b} is in {astray} instead" if astray else f"to {b} is missing, unplugged or broken"
         return CableVerdict(
             key=key,
             a=a,
             b=b,
             state=CableState.MISSING,
-            message=f"No link on {a}: the cable to {b} is missing, unplugged or broken.",
-            do=f"Plug a cable from {a} to {b}, then retry.",
+            message=f"No link on {a}: the cable {where}.",
+            do=f"Move its plug from {astray} to {a}, then retry."
+            if astray
+            else f"Plug a cable from {a} to {b}, then retry.",
         )
     return _unverified(key, a, b, f"neither LLDP nor a known MAC address is seen on {a}")
+
+
+def _heard_at(end: End, sights: Mapping[str, SwitchSight], by_mac: Mapping[str, End]) -> End | None:
+    """The switch port where it speaks, so that a technician does not look for a broken cable. By LLDP only: a MAC address is
+    learned on every port that leads to it."""
+    for sight in sights.values():
+        for port in sight.ports:
+            here = End(device=sight.switch, port=port.port)
+            if _seen(port, here, end, by_mac) == (end, Method.LLDP):
+                return here
+    return None
 
 
 def _unverified(key: str, a: End, b: End, why: str) -> CableVerdict:

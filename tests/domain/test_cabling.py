@@ -57,6 +57,16 @@ def test_no_link_is_a_missing_cable_and_silence_on_a_link_is_only_unverified():
     assert states(PortSight(port="swp1", link_up=True), cables=(cable("swp1", "s1"),)) == [CableState.UNVERIFIED]
 
 
+def test_a_cable_without_link_whose_end_speaks_in_another_port_says_where_its_plug_is():
+    empty, other = PortSight(port="swp1", link_up=False), by_lldp("swp9", "s1")
+    (verdict,) = check_cables((cable("swp1", "s1"),), [leaf(empty, other)], SERVERS)
+    assert verdict.state is CableState.MISSING
+    assert verdict.message == "No link on leaf swp1: the cable of s1 p0 is in leaf swp9 instead."
+    assert verdict.do == "Move its plug from leaf swp9 to leaf swp1, then retry."
+    (learned,) = check_cables((cable("swp1", "s1"),), [leaf(empty, by_mac("swp9", "s1"))], SERVERS)
+    assert "missing, unplugged or broken" in learned.message, "an uplink learns addresses of the whole segment"
+
+
 def test_a_mac_address_nobody_knows_confirms_nothing():
     stranger = PortSight(port="swp1", link_up=True, macs=("02:ff:00:00:00:01",))
     assert states(stranger, cables=(cable("swp1", "s1"),)) == [CableState.UNVERIFIED]

@@ -100,9 +100,10 @@ CELLS = (
          warnings=frozenset({"firmware"}), available=ALL),
     quarantined("secure-boot-off", S, "secure-boot"),
     # Cables
-    quarantined("cable-unplugged", f"{LEAF}:swp1", "cable-missing", reason="no link"),
+    quarantined("cable-unplugged", f"{LEAF}:swp1", "cable-missing", reason="No link on"),
     Cell("cable-swapped", f"{LEAF}:swp1", {"with": f"{LEAF}:swp2"}, critical=frozenset({"cable-swapped"}), available=frozenset()),
-    quarantined("cable-wrong-port", f"{LEAF}:swp1", "cable-wrong-port", to=f"{LEAF}:swp9", reason="swp9"),
+    # No cable is declared at swp9, so the only wrong one is that of swp1; it says where its plug is.
+    quarantined("cable-wrong-port", f"{LEAF}:swp1", "cable-missing", to=f"{LEAF}:swp9", reason="r1-leaf-a swp9 instead"),
     # Switches
     unverified("refuse", LEAF, "switch-not-found"),
     unverified("stall", LEAF, "switch-not-found"),
