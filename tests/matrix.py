@@ -19,7 +19,7 @@ RUN_COLUMNS = ("result", "commit", "seed", "day", "load")
 
 def seed() -> str:
     """EDGEWRIGHT_SAMPLE_SEED, else the commit, so that the sample rotates with it and can be had again."""
-    return os.environ.get("EDGEWRIGHT_SAMPLE_SEED") or _commit()
+    return os.environ.get("EDGEWRIGHT_SAMPLE_SEED") or _commit().rstrip("+")
 
 
 def sample[T](cells: Sequence[T], size: int, confirmed: Sequence[T] | None = None) -> list[T]:
