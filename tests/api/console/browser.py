@@ -5,7 +5,7 @@ import shutil
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +20,13 @@ CHROMIUM = next(
 )
 
 
+STALE, STALE_STATUS = "stale element reference", 404
+
+
+class Stale(Exception):
+    """The page has another element in this one's place by now."""
+
+
 class Browser:
     def __init__(self, http: httpx.Client, session: str) -> None:
         self._http = http
@@ -29,6 +36,8 @@ class Browser:
         sent = {} if method == "GET" else {"json": body or {}}
         answer = self._http.request(method, f"/session/{self._session}{path}", **sent)
         value = answer.json()["value"]
+        if answer.status_code == STALE_STATUS and value["error"] == STALE:
+            raise Stale(path)
         assert answer.status_code == 200, f"{path}: {value['error']}: {value['message'].splitlines()[0]}"
         return value
 
@@ -52,14 +61,21 @@ class Browser:
     def count(self, css: str) -> int:
         return len(self.call("POST", "/elements", {"using": "css selector", "value": css}))
 
+    def _at(self, css: str, method: str, what: str, body: dict[str, Any] | None = None) -> Any:
+        """On a live page the element that was found may have been replaced a moment later: then the new one is meant."""
+        for _ in range(20):
+            with suppress(Stale):
+                return self.call(method, f"/element/{self.find(css)}/{what}", body)
+        raise AssertionError(f"{css} was replaced again and again")
+
     def text(self, css: str) -> str:
-        return self.call("GET", f"/element/{self.find(css)}/text")
+        return self._at(css, "GET", "text")
 
     def click(self, css: str) -> None:
-        self.call("POST", f"/element/{self.find(css)}/click")
+        self._at(css, "POST", "click")
 
     def write(self, css: str, text: str) -> None:
-        self.call("POST", f"/element/{self.find(css)}/value", {"text": text})
+        self._at(css, "POST", "value", {"text": text})
 
     def script(self, source: str) -> Any:
         return self.call("POST", "/execute/sync", {"script": source, "args": []})
