@@ -6,9 +6,10 @@ from typing import ClassVar
 
 from temporalio import activity
 
-from activities.bmc_login import LOCKOUT_WINDOW_S, BmcLogins
-from activities.bmc_takeover import take_over
+from activities.bmc_login import BmcDoors, BmcLogins
 from activities.heartbeat import beat
+from activities.logins import LOCKOUT_WINDOW_S, Logins
+from activities.takeover import take_over
 from domain.bmc import (
     BmcFactory,
     Nameplate,
@@ -37,8 +38,11 @@ class BmcActivities:
         lockout_window_s: float = LOCKOUT_WINDOW_S,
         secret_marker: str = "",
     ) -> None:
-        """`lockout_window_s`: for BMCs of which nothing else is known. `secret_marker`: see `BmcLogins`."""
-        self.logins = BmcLogins(bmcs, secrets, clock, lockout_window_s=lockout_window_s, secret_marker=secret_marker)
+        """`lockout_window_s`: for BMCs of which nothing else is known. `secret_marker`: see `Logins`."""
+        doors = BmcDoors(bmcs, secrets)
+        self.logins: BmcLogins = Logins(
+            doors, secrets, clock, lockout_window_s=lockout_window_s, secret_marker=secret_marker
+        )
 
     @activity.defn
     def ensure_credentials_taken_over(self, order: TakeOverOrder) -> TakenOver:

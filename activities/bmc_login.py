@@ -1,11 +1,7 @@
-"""Logging in to BMCs without ever locking one: every try is counted in the secret store, for reading and for taking over alike."""
+"""Logging in to BMCs: how one is reached and trusted, and which failed logins count there."""
 
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
-from datetime import datetime
-from random import SystemRandom
-
-from activities.trust import certificates_of
+from activities.logins import Logins
+from activities.trust import certificates_of, remember_certificate
 from domain.bmc import (
     Bmc,
     BmcBusy,
@@ -13,95 +9,35 @@ from domain.bmc import (
     BmcCertificateUntrusted,
     BmcConnection,
     BmcFactory,
-    BmcTarget,
     BmcUnreachable,
-    LoginBudgetSpent,
+    DeviceTarget,
 )
-from domain.credentials import Wait, new_password, reading_step
-from domain.secret import CredentialSlot, Login, SecretStore
+from domain.errors import EdgewrightError
+from domain.secret import SecretStore
 
-LOCKOUT_WINDOW_S = 900.0
-"""How long a failed login is taken to count where nothing is known: longer than the lock-out times vendors ship."""
+type BmcLogins = Logins[Bmc]
 
 
-class BmcLogins:
-    """Opens BMCs. Used by every activity that needs a login, so that all of them share one budget per device."""
+class BmcDoors:
+    """Fulfils `Doors[Bmc]`."""
 
-    def __init__(
-        self,
-        bmcs: BmcFactory,
-        secrets: SecretStore,
-        clock: Callable[[], datetime],
-        *,
-        lockout_window_s: float = LOCKOUT_WINDOW_S,
-        secret_marker: str = "",
-        choose: Callable[[str], str] | None = None,
-    ) -> None:
-        """`secret_marker` stands in front of generated passwords, so that tests find leaks; `choose` picks their characters."""
-        self._bmcs, self.secrets, self.clock = bmcs, secrets, clock
-        self._default_window_s = lockout_window_s
-        self._marker = secret_marker
-        self._choose = choose or SystemRandom().choice
+    word = "BMC"
 
-    @contextmanager
-    def open_session(self, target: BmcTarget) -> Generator[Bmc]:
-        """A login for reading or switching power, with our current credential, or the factory's before the take-over.
+    def __init__(self, bmcs: BmcFactory, secrets: SecretStore) -> None:
+        self._bmcs, self._secrets = bmcs, secrets
 
-        Raises:
-            LoginBudgetSpent: a try of this lock-out window is not known to have succeeded.
-            BmcLoginRefused: somebody else changed the password, or a take-over was cut off: take over first.
-        """
-        state = self.secrets.credential_state(target.site, target.device)
-        slot = CredentialSlot.CURRENT if state.has_current else CredentialSlot.FACTORY
-        step = reading_step(state, slot, window_s=self.window_s(target), now=self.clock())
-        if isinstance(step, Wait):
-            raise self.budget_spent(target, step)
-        with self.connect(target) as connection, self.log_in(connection, target, slot) as bmc:
-            yield bmc
-
-    def connect(self, target: BmcTarget) -> BmcConnection:
-        """Checked as the site declares; a certificate accepted at first use is remembered before any login."""
-
+    def connect(self, target: DeviceTarget) -> BmcConnection:
         def shown() -> str:
             return self._bmcs.identify(target.endpoint).certificate_sha256
 
-        certificates = certificates_of(self.secrets, target.site, target.device, target.trust, shown)
-        return self._bmcs.connect(target.endpoint, certificates)
+        certificates = certificates_of(self._secrets, target.site, target.device, target.trust, shown)
+        connection = self._bmcs.connect(target.endpoint, certificates)
+        if target.trust.ca is not None:
+            # Proved by the CA; kept so that a server declared without an address is known again after its take-over.
+            remember_certificate(self._secrets, target.site, target.device, connection.identity.certificate_sha256)
+        return connection
 
-    def log_in(self, connection: BmcConnection, target: BmcTarget, slot: CredentialSlot) -> Bmc:
-        """One counted try. What is known not to have reached the account check is uncounted again."""
-        login = self.credential(target, slot)
-        site, device, now = target.site, target.device, self.clock()
-        if not self.secrets.record_try(site, device, slot, now, self.window_s(target)):
-            # Somebody else was quicker since we looked; a moment later their try is accounted for.
-            raise self.budget_spent(target, Wait(slot=slot, retry_after_s=5.0))
-        try:
-            bmc = connection.log_in(login)
-        except (BmcBusy, BmcCertificateChanged, BmcCertificateUntrusted):
-            self.secrets.clear_try(site, device, slot)
-            raise
-        except BmcUnreachable as error:
-            if not error.sent:
-                self.secrets.clear_try(site, device, slot)
-            raise
-        self.secrets.clear_try(site, device, slot)
-        return bmc
-
-    def new_password(self, length: int) -> str:
-        return new_password(length, self._choose, self._marker)
-
-    def credential(self, target: BmcTarget, slot: CredentialSlot) -> Login:
-        if slot is CredentialSlot.FACTORY:
-            return self.secrets.get(target.factory)
-        return self.secrets.credential(target.site, target.device, slot)
-
-    def window_s(self, target: BmcTarget) -> float:
-        return target.lockout_window_s or self._default_window_s
-
-    def budget_spent(self, target: BmcTarget, wait: Wait) -> LoginBudgetSpent:
-        return LoginBudgetSpent(
-            f"{target.endpoint}: its {wait.slot.value} login was tried and is not known to have worked. "
-            f"Another try may lock the BMC, so the next is in {wait.retry_after_s:.0f} s.",
-            do="Nothing to do: it is tried again by itself.",
-            retry_after_s=wait.retry_after_s,
-        )
+    def spares(self, error: EdgewrightError) -> bool:
+        if isinstance(error, BmcUnreachable):
+            return not error.sent
+        return isinstance(error, BmcBusy | BmcCertificateChanged | BmcCertificateUntrusted)

@@ -61,7 +61,9 @@ class SitePlanning:
         observed = self._inventory.observe(Scope.of(order.site.name, wanted, whole=True))
         readable = {facts.name: facts for facts in seen.servers}
         states = self._inventory.devices(DeviceQuery(site=order.site.name, names=tuple(readable))) if readable else ()
-        plan = plan_site(seen.bundle, order.digest, seen.discovery, wanted, observed, readable, states, seen.sightings)
+        plan = plan_site(
+            seen.bundle, order.digest, seen.discovery, wanted, observed, readable, states, seen.sightings, seen.switches
+        )
         place = Place(region=order.site.region, site=order.site.name)
         self._plans.put(plan, place, order.author, self._clock() + PLAN_LIVES)
         summary = PlanSummary.of(plan)

@@ -11,15 +11,13 @@ from temporalio import activity
 
 from activities.artifacts import ModelShelf
 from activities.bmc_login import BmcLogins
-from activities.bmc_takeover import take_over
 from activities.heartbeat import beat
 from activities.switch_login import SwitchLogins
-from domain.access import Place
+from activities.takeover import take_over
 from domain.artifact import ArtifactStore
-from domain.bmc import BmcAddress, BmcTarget, Goal
+from domain.bmc import BmcTarget, Goal
 from domain.discovery import Discovery, FoundAt
 from domain.errors import EdgewrightError
-from domain.finding import Severity, Sighting
 from domain.judgement import ServerReading, Trouble
 from domain.onboarding import (
     KnownRead,
@@ -32,21 +30,20 @@ from domain.onboarding import (
     SiteBundle,
     SwitchesRead,
     SwitchReadings,
+    TakeSwitchesOrder,
 )
 from domain.order import DEVICES_QUEUE
-from domain.recording_facts import DeviceFacts
 from domain.site import SiteDeclaration
+from domain.switch_readings import merged, switch_refused, take_over_unfinished, without_unfinished, wrong_serial
 from domain.switch_sight import facts_of_switch, sight_of
-from domain.targets import bmc_target
+from domain.targets import bmc_target, switch_target
 
 SWITCHES_AT_ONCE = 8
 SERVERS_AT_ONCE = 16
 
-type SwitchOutcome = tuple[SwitchReadings, bool]
-
 
 class SiteReading:
-    """Each method reads; only `take_over_credentials` changes something, and only a BMC's password."""
+    """Each method reads; only `take_over_…` changes something, and only a device's password."""
 
     queue: ClassVar[str] = DEVICES_QUEUE
 
@@ -62,37 +59,64 @@ class SiteReading:
         site = self._shelf.get(SiteBundle, order.site.bundle).site
         found = self._shelf.get(Discovery, order.discovery).switches
         with ThreadPoolExecutor(SWITCHES_AT_ONCE, thread_name_prefix="switch") as threads:
-            outcomes = list(threads.map(self._read_switch, repeat(site), found))
-        readings = SwitchReadings(
-            sights=tuple(sight for part, _ in outcomes for sight in part.sights),
-            facts=tuple(facts for part, _ in outcomes for facts in part.facts),
-            sightings=tuple(sighting for part, _ in outcomes for sighting in part.sightings),
-        )
+            parts = list(threads.map(self._read_switch, repeat(site), found))
+        return self._kept(site, merged(parts))
+
+    @activity.defn
+    def take_over_switches(self, order: TakeSwitchesOrder) -> SwitchesRead:
+        """Gives each switch that is not ours yet a password of ours, known to work and kept; a retry neither loses nor doubles one.
+
+        A switch that cannot be taken over is a sighting and stops nobody. One whose take-over had been cut off is read now.
+        """
+        site = self._shelf.get(SiteBundle, order.site.bundle).site
+        before = self._shelf.get(SwitchReadings, order.switches)
+        found = [at for at in self._shelf.get(Discovery, order.discovery).switches if at.name in before.not_ours]
+        with ThreadPoolExecutor(SWITCHES_AT_ONCE, thread_name_prefix="switch") as threads:
+            outcomes = list(threads.map(self._take_over_switch, repeat(site), found, repeat(before)))
+        others = without_unfinished(before).model_copy(update={"not_ours": ()})
+        after = merged((others, *(part for part, _ in outcomes)))
+        taken = tuple(at.name for at, (_, changed) in zip(found, outcomes, strict=True) if changed)
+        return self._kept(site, after, taken)
+
+    def _kept(self, site: SiteDeclaration, readings: SwitchReadings, taken: tuple[str, ...] = ()) -> SwitchesRead:
         return SwitchesRead(
             readings=self._shelf.put(readings),
-            read=sum(1 for _, read in outcomes if read),
+            read=len(readings.sights),
             total=len(site.switches),
             sightings=readings.sightings,
+            taken_over=taken,
         )
 
-    def _read_switch(self, site: SiteDeclaration, at: FoundAt) -> SwitchOutcome:
-        address = BmcAddress(host=at.address, port=at.port)
+    def _take_over_switch(
+        self, site: SiteDeclaration, at: FoundAt, before: SwitchReadings
+    ) -> tuple[SwitchReadings, bool]:
         try:
-            with self._switches.open_session(site, at.name, address) as (session, identity):
+            taken = take_over(self._switches, switch_target(site, at), Goal.OWN, beat=beat)
+        except EdgewrightError as error:
+            return SwitchReadings(sightings=(switch_refused(site, at.name, error),), not_ours=(at.name,)), False
+        read_already = any(sight.switch == at.name for sight in before.sights)
+        return SwitchReadings() if read_already else self._read_switch(site, at), taken.changed
+
+    def _read_switch(self, site: SiteDeclaration, at: FoundAt) -> SwitchReadings:
+        state = self._switches.secrets.credential_state(site.name, at.name)
+        if state.has_pending:
+            # Which password is right is found out by the take-over; a try of ours now would only use up its budget.
+            return SwitchReadings(sightings=(take_over_unfinished(site, at.name),), not_ours=(at.name,))
+        try:
+            with self._switches.open_session(switch_target(site, at)) as session:
                 beat(at.name)
-                interfaces = session.interfaces()
+                identity, interfaces = session.identity(), session.interfaces()
                 sight = sight_of(at.name, identity, interfaces, session.neighbors(), session.mac_table())
         except EdgewrightError as error:
-            sighting = _switch_sighting(site, at.name, error.kind, error.message, error.do)
-            return SwitchReadings(sightings=(sighting,)), False
-        declared = next(switch for switch in site.switches if switch.name == at.name)
-        sightings: tuple[Sighting, ...] = ()
-        if declared.serial is not None and identity.serial != declared.serial:
-            message = f"{at.name} has serial {identity.serial}, the declaration says {declared.serial}."
-            do = "Check that the right switch is in this place, or correct the declaration."
-            sightings = (_switch_sighting(site, at.name, "serial-mismatch", message, do),)
-        facts: DeviceFacts = facts_of_switch(at.name, identity, interfaces)
-        return SwitchReadings(sights=(sight,), facts=(facts,), sightings=sightings), True
+            return SwitchReadings(sightings=(switch_refused(site, at.name, error),))
+        wrong = wrong_serial(site, at.name, identity.serial)
+        return SwitchReadings(
+            sights=(sight,),
+            facts=(facts_of_switch(at.name, identity, interfaces),),
+            sightings=wrong,
+            # Another switch than the declared one is reported, not adopted.
+            not_ours=() if state.has_current or wrong else (at.name,),
+        )
 
     # --- servers --------------------------------------------------------------------------------------------------
 
@@ -102,7 +126,7 @@ class SiteReading:
 
         Raises:
             NotFoundOnNetwork: nobody answered for it.
-            Everything that `activities.bmc_takeover.take_over` raises.
+            Everything that `activities.takeover.take_over` raises.
         """
         taken = take_over(self._bmcs, self._target(task), Goal.OWN, beat=beat)
         return Opened(changed=taken.changed, detail="; ".join(taken.notes))
@@ -143,14 +167,3 @@ class SiteReading:
     def _target(self, task: ServerTask) -> BmcTarget:
         site = self._shelf.get(SiteBundle, task.site.bundle).site
         return bmc_target(site, self._shelf.get(Discovery, task.discovery), task.server)
-
-
-def _switch_sighting(site: SiteDeclaration, name: str, kind: str, message: str, do: str) -> Sighting:
-    return Sighting(
-        object=f"site/{site.name}/switch/{name}",
-        kind=kind,
-        severity=Severity.CRITICAL,
-        message=message,
-        do=do,
-        place=Place(region=site.region.name, site=site.name),
-    )

@@ -1,17 +1,17 @@
-"""Logging in to switches: the same count of tries in the secret store as for BMCs, so that no reader locks an account."""
+"""Logging in to switches: how one is reached and trusted, and which failed logins count there."""
 
-from collections.abc import Callable, Generator
-from contextlib import contextmanager
-from datetime import datetime
+from types import TracebackType
+from typing import Self
 
-from activities.bmc_login import LOCKOUT_WINDOW_S
+from activities.logins import Logins
 from activities.trust import certificates_of
-from domain.bmc import BmcAddress, DeviceTrust, Endpoint, LoginBudgetSpent
-from domain.credentials import Wait, reading_step
-from domain.errors import EdgewrightError, Rejected, Transient
-from domain.nvue import SwitchFactory, SwitchIdentity, SwitchLoginRefused, SwitchSession
-from domain.secret import CredentialSlot, SecretRef, SecretStore
-from domain.site import SiteDeclaration
+from domain.account import LoginRefused
+from domain.bmc import Certificates, DeviceTarget, Endpoint
+from domain.errors import EdgewrightError, Transient
+from domain.nvue import SwitchFactory, SwitchSession
+from domain.secret import Login, SecretStore
+
+type SwitchLogins = Logins[SwitchSession]
 
 
 class SwitchSilent(Transient):
@@ -20,75 +20,54 @@ class SwitchSilent(Transient):
     kind = "switch-unreachable"
 
 
-class SwitchLogins:
-    """Opens switches for reading, with our credential or the installer's."""
+class SwitchDoor:
+    """Fulfils `Door[SwitchSession]`: NVUE has no sessions, so each login is a client of its own, proved by one read."""
 
-    def __init__(
-        self,
-        switches: SwitchFactory,
-        secrets: SecretStore,
-        clock: Callable[[], datetime],
-        *,
-        lockout_window_s: float = LOCKOUT_WINDOW_S,
+    def __init__(self, switches: SwitchFactory, endpoint: Endpoint, certificates: Certificates) -> None:
+        self._switches, self._endpoint, self._certificates = switches, endpoint, certificates
+
+    def log_in(self, login: Login) -> SwitchSession:
+        session = self._switches.open(self._endpoint, login, self._certificates)
+        try:
+            session.check_login()
+        except EdgewrightError:
+            session.close()
+            raise
+        return session
+
+    def close(self) -> None:
+        """Nothing is held open before a login."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._switches, self._secrets, self._clock = switches, secrets, clock
-        self._window_s = lockout_window_s
+        self.close()
 
-    @contextmanager
-    def open_session(
-        self, site: SiteDeclaration, device: str, address: BmcAddress
-    ) -> Generator[tuple[SwitchSession, SwitchIdentity]]:
-        """A session whose login is known to work, with what the first read said.
 
-        Raises:
-            LoginBudgetSpent: the last try of this lock-out window is not known to have succeeded (retried later).
-            SwitchLoginRefused: neither ours nor the installer's login is right.
-        """
-        slot, ref = self._credential(site, device)
-        endpoint = Endpoint(name=device, address=address)
-        now = self._clock()
-        state = self._secrets.credential_state(site.name, device)
-        step = reading_step(state, slot, window_s=self._window_s, now=now)
-        if isinstance(step, Wait):
-            raise self._spent(endpoint, step)
-        login = self._secrets.get(ref) if ref else self._secrets.credential(site.name, device, slot)
-        trust = DeviceTrust.declared(site.out_of_band.trust, device)
-        certificates = certificates_of(self._secrets, site.name, device, trust, lambda: self._shown(endpoint))
-        if not self._secrets.record_try(site.name, device, slot, now, self._window_s):
-            raise self._spent(endpoint, Wait(slot=slot, retry_after_s=5.0))
-        with self._switches.open(endpoint, login, certificates) as session:
-            try:
-                identity = session.identity()
-            except SwitchLoginRefused:
-                raise
-            except EdgewrightError:
-                # It was not the password that failed: the try does not count.
-                self._secrets.clear_try(site.name, device, slot)
-                raise
-            self._secrets.clear_try(site.name, device, slot)
-            yield session, identity
+class SwitchDoors:
+    """Fulfils `Doors[SwitchSession]`."""
 
-    def _credential(self, site: SiteDeclaration, device: str) -> tuple[CredentialSlot, SecretRef | None]:
-        if self._secrets.credential_state(site.name, device).has_current:
-            return CredentialSlot.CURRENT, None
-        if site.credentials.switch is None:
-            raise Rejected(
-                f"No login is declared for the switches of {site.name}.",
-                do="Name a secret under credentials.switch, and store it: edgewright secret put.",
-            )
-        return CredentialSlot.FACTORY, SecretRef(path=site.credentials.switch)
+    word = "switch"
+
+    def __init__(self, switches: SwitchFactory, secrets: SecretStore) -> None:
+        self._switches, self._secrets = switches, secrets
+
+    def connect(self, target: DeviceTarget) -> SwitchDoor:
+        endpoint = target.endpoint
+        certificates = certificates_of(
+            self._secrets, target.site, target.device, target.trust, lambda: self._shown(endpoint)
+        )
+        return SwitchDoor(self._switches, endpoint, certificates)
+
+    def spares(self, error: EdgewrightError) -> bool:
+        """Only 401 is about the password. An API that is shut (403) has taken it."""
+        return not isinstance(error, LoginRefused)
 
     def _shown(self, endpoint: Endpoint) -> str:
         presence = self._switches.presence(endpoint.address.host, endpoint.address.port)
         if presence is None:
             raise SwitchSilent(f"{endpoint} does not answer.", do="Check its power and its management cable.")
         return presence.certificate_sha256
-
-    @staticmethod
-    def _spent(endpoint: Endpoint, wait: Wait) -> LoginBudgetSpent:
-        return LoginBudgetSpent(
-            f"{endpoint}: its {wait.slot.value} login was tried and is not known to have worked. "
-            f"Another try may lock the account, so the next is in {wait.retry_after_s:.0f} s.",
-            do="Nothing to do: it is tried again by itself.",
-            retry_after_s=wait.retry_after_s,
-        )

@@ -24,5 +24,23 @@ def certificates_of(
         return Certificates(sha256=secrets.get(ref).password.get_secret_value())
     except SecretMissing:
         seen = shown()
-        secrets.put(ref, Login.model_validate({"username": "sha256", "password": seen}))
+        _remember(secrets, ref, seen)
         return Certificates(sha256=seen)
+
+
+def remember_certificate(secrets: SecretStore, site: str, device: str, sha256: str) -> None:
+    """What the device showed and proved by the site's CA. Writes only what is new."""
+    if remembered(secrets, site, device) != sha256:
+        _remember(secrets, pin_ref(site, device), sha256)
+
+
+def remembered(secrets: SecretStore, site: str, device: str) -> str:
+    """The fingerprint by which the device is known; empty before it was first opened."""
+    try:
+        return secrets.get(pin_ref(site, device)).password.get_secret_value()
+    except SecretMissing:
+        return ""
+
+
+def _remember(secrets: SecretStore, ref: SecretRef, sha256: str) -> None:
+    secrets.put(ref, Login.model_validate({"username": "sha256", "password": sha256}))

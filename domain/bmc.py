@@ -3,15 +3,15 @@
 from collections.abc import Callable
 from datetime import datetime
 from enum import StrEnum
-from types import TracebackType
 from typing import Protocol, Self
 
-from pydantic import Field, SecretStr
+from pydantic import Field
 
+from domain.account import Account, AccountPolicy, AccountRefused, Door, LoginRefused
 from domain.errors import Conflict, NotYet, Rejected, Throttled, Transient
 from domain.hardware import BmcIdentity, PowerState, ServerHardware
 from domain.model import MacAddress, Model, Name
-from domain.secret import Login, SecretRef
+from domain.secret import SecretRef
 from domain.site import Trust
 
 HTTPS_PORT = 443
@@ -48,12 +48,6 @@ class BmcLocked(Throttled):
     kind = "bmc-locked"
 
 
-class LoginBudgetSpent(Throttled):
-    """We have used up our failed login tries of this lock-out window; carries the time until the next is free."""
-
-    kind = "login-budget-spent"
-
-
 class PowerUnchanged(NotYet):
     """The reset was accepted, but the BMC does not read back the wanted power state yet."""
 
@@ -66,7 +60,7 @@ class TaskUnfinished(NotYet):
     kind = "bmc-task-unfinished"
 
 
-class BmcRefused(Rejected):
+class BmcRefused(AccountRefused):
     """The BMC rejected the request; carries the Redfish message id of the most severe message."""
 
     kind = "bmc-refused"
@@ -75,6 +69,8 @@ class BmcRefused(Rejected):
         super().__init__(message, do=do)
         self.message_id = message_id
         self.status = status
+        # Only a refusal of the value itself is worth another one; a missing right or resource is not.
+        self.another_may_do = status in (400, 409, 422)
 
 
 class BmcResourceMissing(BmcRefused):
@@ -83,7 +79,7 @@ class BmcResourceMissing(BmcRefused):
     kind = "bmc-resource-missing"
 
 
-class BmcLoginRefused(Rejected):
+class BmcLoginRefused(LoginRefused):
     """401: unknown user, wrong password, or a locked account that does not say so."""
 
     kind = "bmc-login-refused"
@@ -93,12 +89,6 @@ class PasswordChangeRequired(Rejected):
     """The login is right, but nothing is answered until the password has been changed."""
 
     kind = "password-change-required"
-
-
-class CredentialsUnknown(Rejected):
-    """No credential that we know opens the BMC."""
-
-    kind = "credentials-unknown"
 
 
 class BmcCertificateUntrusted(Rejected):
@@ -162,37 +152,25 @@ class Certificates(Model):
     sha256: str | None = None
 
 
-class BmcTarget(Model):
-    """One device's BMC, with what is needed to log in. The secrets themselves are read where the activity runs."""
+class DeviceTarget(Model):
+    """One device that we log in to. The secrets themselves are read where the activity runs."""
 
     site: Name
     device: Name
     address: BmcAddress
     trust: DeviceTrust
     factory: SecretRef
-    """The login that the vendor or installer set: `credentials.bmc` of the site's declaration."""
+    """The login that the vendor or installer set: `credentials.bmc` or `credentials.switch` of the site's declaration."""
     lockout_window_s: float | None = Field(default=None, gt=0)
-    """How long this BMC remembers a failed login; None: the worker's default, which is longer than vendors' own."""
+    """How long this device remembers a failed login; None: the worker's default, which is longer than vendors' own."""
 
     @property
     def endpoint(self) -> Endpoint:
         return Endpoint(name=self.device, address=self.address)
 
 
-class AccountPolicy(Model):
-    """What a BMC demands of passwords and does about failed logins. None: it does not say. A threshold of 0: never locks."""
-
-    min_length: int | None = None
-    max_length: int | None = None
-    lockout_threshold: int | None = None
-    lockout_duration_s: float | None = None
-    counter_reset_s: float | None = None
-
-    @property
-    def window_s(self) -> float | None:
-        """How long a failed login may count against us."""
-        known = [value for value in (self.lockout_duration_s, self.counter_reset_s) if value]
-        return max(known) if known else None
+class BmcTarget(DeviceTarget):
+    """One device's BMC."""
 
 
 class Nameplate(Model):
@@ -221,28 +199,11 @@ def no_beat(_detail: str) -> None:
     """For callers that nobody watches."""
 
 
-class Bmc(Protocol):
-    """One BMC, logged in. Use it as a context manager: sessions are few, and one not logged out stays for half an hour."""
+class Bmc(Account, Protocol):
+    """One BMC, logged in. Sessions are few, and one not logged out stays for half an hour. It keeps its accounts by itself."""
 
     @property
     def identity(self) -> BmcIdentity: ...
-
-    @property
-    def must_change_password(self) -> bool:
-        """True: the login is right, and only `change_password` will be answered."""
-        ...
-
-    def account_policy(self) -> AccountPolicy:
-        """Everything None where the BMC does not show it, as while the password must be changed."""
-        ...
-
-    def change_password(self, new: SecretStr) -> None:
-        """Changes our own password. If the connection breaks, either may be right afterwards.
-
-        Raises:
-            BmcRefused: the BMC does not accept the new one; the old one stays.
-        """
-        ...
 
     def read_hardware(self) -> ServerHardware:
         """Everything in one go. What the BMC does not offer is named in `missing`, never guessed."""
@@ -263,37 +224,15 @@ class Bmc(Protocol):
         """
         ...
 
-    def close(self) -> None: ...
 
-    def __enter__(self) -> Self: ...
+class BmcConnection(Door[Bmc], Protocol):
+    """A trusted connection to one BMC, before a login.
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
-
-
-class BmcConnection(Protocol):
-    """A trusted connection to one BMC, before a login. Use it as a context manager."""
+    `log_in` raises `BmcLoginRefused`, or `BmcUnreachable`, `BmcBusy`, `BmcLocked`: the login is not known to be wrong.
+    """
 
     @property
     def identity(self) -> BmcIdentity: ...
-
-    def log_in(self, login: Login) -> Bmc:
-        """One login try, never repeated by itself. May be called again after a refusal, with another login.
-
-        Raises:
-            BmcLoginRefused: the BMC refused it: this counts as a failure there.
-            BmcUnreachable, BmcBusy, BmcLocked: the login is not known to be wrong.
-        """
-        ...
-
-    def close(self) -> None: ...
-
-    def __enter__(self) -> Self: ...
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
 
 
 class BmcFactory(Protocol):
@@ -348,10 +287,9 @@ class TakeOverOrder(Model):
 
 
 class TakenOver(Model):
-    """`changed`: the BMC has another password than before this operation. `notes` are for the report: no secret."""
+    """`changed`: the device has another password than before this operation. `notes` are for the report: no secret."""
 
     changed: bool
-    identity: BmcIdentity
     policy: AccountPolicy = AccountPolicy()
     notes: tuple[str, ...] = ()
 

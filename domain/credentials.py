@@ -14,7 +14,8 @@ Pure. The shell that carries the steps out is `activities/bmc_login.py`. The rul
 from collections.abc import Callable
 from datetime import datetime, timedelta
 
-from domain.bmc import AccountPolicy, Goal
+from domain.account import AccountPolicy
+from domain.bmc import Goal
 from domain.model import Model
 from domain.secret import CredentialSlot, CredentialState
 

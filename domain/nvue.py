@@ -4,16 +4,15 @@ A configuration tree has no schema of ours: it is `NvueTree`, and only whole sub
 """
 
 from enum import StrEnum
-from types import TracebackType
-from typing import Protocol, Self
+from typing import Protocol
 
-from domain.bmc import Certificates, Endpoint
-from domain.errors import Rejected
+from domain.account import Account, LoginRefused
+from domain.bmc import Certificates, DeviceTarget, Endpoint
 from domain.model import Json, MacAddress, Model
 from domain.secret import Login
 
 
-class SwitchLoginRefused(Rejected):
+class SwitchLoginRefused(LoginRefused):
     """401: unknown user or wrong password."""
 
     kind = "switch-login-refused"
@@ -276,14 +275,16 @@ class SwitchReading(Protocol):
     def applied(self) -> NvueTree: ...
 
 
-class SwitchSession(SwitchReading, Protocol):
-    """A switch that is spoken to with one login. Use it as a context manager."""
+class SwitchTarget(DeviceTarget):
+    """One switch's API."""
 
-    def __enter__(self) -> Self: ...
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None: ...
+class SwitchSession(SwitchReading, Account, Protocol):
+    """A switch that is spoken to with one login. What is applied is lost in a restart until `keep_password` saved it."""
+
+    def check_login(self) -> None:
+        """One try with our login. Raises `SwitchLoginRefused`; see `clients.nvue` for what else."""
+        ...
 
 
 class SwitchFactory(Protocol):

@@ -70,8 +70,6 @@ class Discovered(Model):
 class ReadSwitchesOrder(Model):
     site: SiteRef
     discovery: ArtifactRef
-    take_over: bool = True
-    """Plans and audits change nothing, credentials included."""
 
 
 class SwitchReadings(Model):
@@ -80,6 +78,8 @@ class SwitchReadings(Model):
     sights: tuple[SwitchSight, ...] = ()
     facts: tuple[DeviceFacts, ...] = ()
     sightings: tuple[Sighting, ...] = ()
+    not_ours: tuple[Name, ...] = ()
+    """Switches that the installer's login opens, or whose take-over was cut off: onboarding takes them over."""
 
 
 class SwitchesRead(Model):
@@ -89,6 +89,16 @@ class SwitchesRead(Model):
     read: int
     total: int
     sightings: tuple[Sighting, ...] = ()
+    taken_over: tuple[Name, ...] = ()
+    """Those that were given a password of ours just now."""
+
+
+class TakeSwitchesOrder(Model):
+    """`switches`: what reading them said."""
+
+    site: SiteRef
+    discovery: ArtifactRef
+    switches: ArtifactRef
 
 
 class ServerOrder(Model):

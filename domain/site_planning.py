@@ -58,24 +58,16 @@ def plan_site(
     readable: Mapping[str, ServerFacts],
     states: Iterable[DeviceState],
     sightings: Iterable[Sighting],
+    switches: SwitchReadings,
 ) -> Plan:
-    """The changes to NetBox and to BMCs that can be known now, the stages that cannot, and what will be flagged."""
+    """The changes to NetBox, BMCs and switches that can be known now, the stages that cannot, and what will be flagged."""
     planned = reconcile(wanted, observed)
     changes = [*planned.changes, *map(_as_change, moves(bundle.site.name, "", readable.values(), states))]
     deferred: list[Deferred] = []
     for server in bundle.site.servers:
         if discovery.server(server.name) is None or server.name in readable:
             continue
-        changes.append(
-            Change(
-                system=System.BMC,
-                object=f"bmc/{server.name}/account",
-                action=Action.UPDATE,
-                before="the factory password",
-                after="a generated password of ours",
-                why="a device is only trusted with a credential that nobody else knows",
-            )
-        )
+        changes.append(_account(System.BMC, f"bmc/{server.name}", "the factory password"))
         deferred.append(
             Deferred(
                 stage="record the server",
@@ -85,6 +77,7 @@ def plan_site(
                 at_most=parts_of(bundle.classes[server.server_class]) + PER_SERVER,
             )
         )
+    changes += [_account(System.SWITCH, f"switch/{name}", "the installer's password") for name in switches.not_ours]
     flags = (*planned.flags, *(Flag(object=s.object, kind=s.kind, message=s.message) for s in sightings))
     return Plan(
         kind=KIND,
@@ -93,6 +86,17 @@ def plan_site(
         changes=tuple(changes),
         deferred=tuple(deferred),
         flags=flags,
+    )
+
+
+def _account(system: System, device: str, before: str) -> Change:
+    return Change(
+        system=system,
+        object=f"{device}/account",
+        action=Action.UPDATE,
+        before=before,
+        after="a generated password of ours",
+        why="a device is only trusted with a credential that nobody else knows",
     )
 
 

@@ -1,8 +1,9 @@
 """From a declaration and a discovery to the device an activity speaks to. Pure."""
 
 from domain.bmc import BmcAddress, BmcTarget, DeviceTrust
-from domain.discovery import Discovery
+from domain.discovery import Discovery, FoundAt
 from domain.errors import Rejected
+from domain.nvue import SwitchTarget
 from domain.secret import SecretRef
 from domain.site import SiteDeclaration
 
@@ -11,6 +12,22 @@ class NotFoundOnNetwork(Rejected):
     """A declared device was not found, so nothing can be asked of it."""
 
     kind = "server-not-found"
+
+
+def switch_target(site: SiteDeclaration, found: FoundAt) -> SwitchTarget:
+    """Where the switch's API is and which secrets open it. Raises `Rejected` where no login is declared."""
+    if site.credentials.switch is None:
+        raise Rejected(
+            f"No login is declared for the switches of {site.name}.",
+            do="Name a secret under credentials.switch, and store it: edgewright secret put.",
+        )
+    return SwitchTarget(
+        site=site.name,
+        device=found.name,
+        address=BmcAddress(host=found.address, port=found.port),
+        trust=DeviceTrust.declared(site.out_of_band.trust, found.name),
+        factory=SecretRef(path=site.credentials.switch),
+    )
 
 
 def bmc_target(site: SiteDeclaration, discovery: Discovery, server: str) -> BmcTarget:

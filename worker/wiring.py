@@ -13,20 +13,22 @@ from sqlalchemy import Engine
 import store
 from activities.acceptance import AcceptanceActivities
 from activities.bmc import BmcActivities
-from activities.bmc_login import LOCKOUT_WINDOW_S, BmcLogins
+from activities.bmc_login import BmcDoors, BmcLogins
 from activities.evidence import EvidenceActivities
 from activities.fleet import FleetActivities
 from activities.inventory import InventoryActivities
+from activities.logins import LOCKOUT_WINDOW_S, Doors, Logins
 from activities.onboarding import OnboardingActivities
 from activities.operations import OperationActivities
 from activities.recording import RecordingActivities
 from activities.site_planning import SitePlanning
 from activities.site_reading import SiteReading
 from activities.site_survey import SiteSurvey
-from activities.switch_login import SwitchLogins
+from activities.switch_login import SwitchDoors, SwitchLogins
 from clients.netbox import NetBoxInventory
 from clients.nvue import NvueFactory
 from clients.redfish import RedfishBmcs
+from domain.account import Account
 from domain.artifact import ArtifactStore
 from domain.bmc import BmcFactory
 from domain.errors import Rejected
@@ -80,13 +82,15 @@ class DevicesParts:
 
     @property
     def bmc_logins(self) -> BmcLogins:
-        return BmcLogins(
-            self.bmcs, self.secrets, utc_now, lockout_window_s=self.lockout_window_s, secret_marker=self.secret_marker
-        )
+        return self._logins(BmcDoors(self.bmcs, self.secrets))
 
     @property
     def switch_logins(self) -> SwitchLogins:
-        return SwitchLogins(self.switches, self.secrets, utc_now, lockout_window_s=self.lockout_window_s)
+        return self._logins(SwitchDoors(self.switches, self.secrets))
+
+    def _logins[A: Account](self, doors: Doors[A]) -> Logins[A]:
+        window_s, marker = self.lockout_window_s, self.secret_marker
+        return Logins(doors, self.secrets, utc_now, lockout_window_s=window_s, secret_marker=marker)
 
 
 CONTROL: Mapping[type, Callable[[ControlParts], object]] = {

@@ -27,6 +27,7 @@ from domain.onboarding import (
     ServerTask,
     SiteRef,
     SwitchesRead,
+    TakeSwitchesOrder,
 )
 from domain.operation import (
     EndOrder,
@@ -39,7 +40,7 @@ from domain.operation import (
     WaitingRecord,
 )
 from workflows.activity import Activity
-from workflows.policies import BMC, INVENTORY, LOGIN, SCAN, STORE, SWITCH
+from workflows.policies import ACCOUNTS, BMC, INVENTORY, LOGIN, SCAN, STORE, SWITCH
 
 OPEN_OPERATION = Activity("open_operation", "Open a row for the scheduled run", OpenOrder, Operation, STORE)
 TAKE_OPERATION = Activity("take_operation", "Take the operation", TakeOrder, Taken, STORE)
@@ -58,6 +59,9 @@ RECORD_EVIDENCE = Activity("record_evidence", "Keep the evidence", EvidenceBatch
 LOAD_SITE = Activity("load_site", "Load the declaration", LoadOrder, SiteRef, STORE)
 REACH_OUT_OF_BAND = Activity("reach_out_of_band", "Reach the out-of-band network", ScanOrder, Scanned, SCAN)
 DISCOVER_DEVICES = Activity("discover_devices", "Discover BMCs and switches", DiscoverOrder, Discovered, SCAN)
+TAKE_OVER_SWITCHES = Activity(
+    "take_over_switches", "Take over the switches' credentials", TakeSwitchesOrder, SwitchesRead, ACCOUNTS
+)
 READ_SWITCHES = Activity("read_switches", "Read the switches", ReadSwitchesOrder, SwitchesRead, SWITCH)
 TAKE_OVER_CREDENTIALS = Activity("take_over_credentials", "Take over the BMC's credentials", ServerTask, Opened, LOGIN)
 READ_SERVER = Activity("read_server", "Read hardware and firmware", ServerTask, ServerRead, BMC)

@@ -22,11 +22,19 @@ from domain.onboarding import (
     RecordOrder,
     SiteRef,
     SwitchesRead,
+    TakeSwitchesOrder,
 )
 from domain.operation import OperationState, Outcome
 from domain.order import Order
 from workflows import site_observation
-from workflows.calls import IMPORT_ACCEPTANCE_REPORT, JUDGE_RACK, PLAN_SITE, RECORD_SITE, REPORT_FINDINGS
+from workflows.calls import (
+    IMPORT_ACCEPTANCE_REPORT,
+    JUDGE_RACK,
+    PLAN_SITE,
+    RECORD_SITE,
+    REPORT_FINDINGS,
+    TAKE_OVER_SWITCHES,
+)
 from workflows.onboarding_rack import RackOnboarding
 from workflows.runbook import Ended, Runbook, reason_of
 from workflows.site_observation import Observed, SiteObservation
@@ -35,6 +43,7 @@ TITLES = {
     **site_observation.TITLES,
     **site_observation.KNOWN,
     "plan": "Check that the plan is still true",
+    "accounts": "Take over the switches' credentials",
     "frame": "Record the site and its racks in NetBox",
     "servers": "Take over, read, compare and record the servers",
     "report": "Import the installer's acceptance report",
@@ -64,7 +73,8 @@ class SiteOnboarding:
     async def _onboard(self) -> OnboardingReport:
         observed = await self._observation.observe()
         await self._check_plan(observed)
-        site, found, switches = observed.site, observed.found, observed.switches
+        site, found = observed.site, observed.found
+        switches = await self._take_over_switches(observed)
         frame = await self._record_frame(site, switches)
         racks = await self._bring_in_servers(site, found, switches)
         await self._import_report(site)
@@ -85,6 +95,20 @@ class SiteOnboarding:
 
     async def _plan(self, observed: Observed, approved: str) -> Planned:
         return await PLAN_SITE(await self._observation.plan_order(observed, approved=approved))
+
+    async def _take_over_switches(self, observed: Observed) -> SwitchesRead:
+        """After the plan was checked, for it changes switches. One that cannot be taken over is a finding and stops nobody."""
+
+        async def take_over() -> SwitchesRead:
+            site, before = observed.site, observed.switches
+            order = TakeSwitchesOrder(site=site, discovery=observed.found.discovery, switches=before.readings)
+            after = await TAKE_OVER_SWITCHES(order, queue=self._book.order.devices_queue)
+            if after.sightings != before.sightings:
+                await self._observation.tell_switches(site, after)
+            self._book.detail("accounts", f"{len(after.taken_over)} switches taken over")
+            return after
+
+        return await self._book.step("accounts", take_over) or observed.switches
 
     async def _record_frame(self, site: SiteRef, switches: SwitchesRead) -> Recorded:
         """Region, site, location, racks, switches, systems, pools: what the servers' records point at."""

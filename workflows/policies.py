@@ -50,6 +50,10 @@ SWITCH = Policy(timedelta(minutes=2), scaled(600), _retry(1, 30), heartbeat=ALIV
 SCAN = Policy(timedelta(minutes=15), scaled(1800), _retry(1, 60), heartbeat=ALIVE)
 """Looking at a whole range of addresses."""
 
+ACCOUNTS = Policy(timedelta(minutes=15), max(scaled(1800), timedelta(minutes=15)), _retry(1, 60), heartbeat=ALIVE)
+"""Giving all switches of a site a new password: one that reboots meanwhile may take minutes, and two attempts at once would
+share its budget of login tries. A whole try always fits."""
+
 PLAYBOOK = Policy(timedelta(hours=2), scaled(6 * 3600), _retry(5, 120), heartbeat=ALIVE)
 POLL = Policy(timedelta(seconds=30), scaled(3600), _retry(5, 30))
 

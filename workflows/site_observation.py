@@ -78,6 +78,10 @@ class SiteObservation:
             approved=approved,
         )
 
+    async def tell_switches(self, site: SiteRef, switches: SwitchesRead) -> None:
+        """What is known of the switches now, in place of what was told before."""
+        await self._tell(site, "switches", switches)
+
     async def _load(self) -> SiteRef:
         """The declaration as it was when the operation was accepted."""
         declaration = self._order.declaration
@@ -120,7 +124,7 @@ class SiteObservation:
         async def read() -> SwitchesRead:
             order = ReadSwitchesOrder(site=site, discovery=found.discovery)
             switches = await READ_SWITCHES(order, queue=self._order.devices_queue)
-            await self._tell(site, "switches", switches)
+            await self.tell_switches(site, switches)
             self._book.detail("switches", f"{switches.read} of {switches.total} switches read")
             return switches
 

@@ -12,7 +12,7 @@ from clients.nvue import reading
 from clients.nvue.errors import SwitchAnswerUnclear, SwitchLoginRefused, SwitchObjectMissing, SwitchRefused
 from clients.nvue.revisions import RevisionFlow
 from clients.nvue.transport import SwitchAddress, SwitchTimeouts, Transport, Trust
-from domain.errors import Rejected
+from domain.account import AccountPolicy
 from domain.model import Json
 from domain.nvue import (
     Deviation,
@@ -164,32 +164,48 @@ class NvueClient:
 
     # The login
 
-    def can_log_in(self) -> bool:
-        """One try with our login: False if the switch refuses it. Count it where the switch locks after failures.
+    @property
+    def must_change_password(self) -> bool:
+        """Never: while the factory password is unchanged the whole API is shut (`FactoryPasswordUnchanged`)."""
+        return False
+
+    def account_policy(self) -> AccountPolicy:
+        """Hashed passwords pass no rule of the switch, and it shows no lock-out."""
+        return AccountPolicy()
+
+    def check_login(self) -> None:
+        """One try with our login. Count it where the switch locks after failures.
 
         Raises:
+            SwitchLoginRefused: the switch refuses it.
             FactoryPasswordUnchanged: the login is right, but the API is shut.
         """
+        self._transport.send("GET", "/system", _OPERATIONAL)
+
+    def can_log_in(self) -> bool:
+        """As `check_login`: False if the switch refuses it."""
         try:
-            self._transport.send("GET", "/system", _OPERATIONAL)
+            self.check_login()
         except SwitchLoginRefused:
             return False
         return True
 
-    def change_password(self, new: SecretStr, *, message: str, deadline_s: float = 120.0) -> None:
+    def change_password(
+        self, new: SecretStr, *, message: str = "take over the account", deadline_s: float = 120.0
+    ) -> None:
         """Changes our own password. Keep the new one safe *before* calling: a break in between leaves one of the two valid.
 
-        Afterwards this client uses the new password. Try both with `can_log_in` after a crash.
+        Afterwards this client uses the new password; a new login has to prove it, for a switch may say `applied` and lie.
 
         Raises:
             SwitchRefused: the switch could not apply it; the old one stays.
             ApplyInProgress: somebody else's apply is under way; the old one stays.
         """
-        transport, old = self._transport, self._transport.login
-        successor = Login(username=old.username, password=new)
+        transport, username = self._transport, self._transport.login.username
+        successor = Login(username=username, password=new)
         # A hash, not the password: the API of 5.4 to 5.6 takes no plain one, and so it stays off the wire and out of the tree.
         hashed = sha512_crypt(new.get_secret_value(), secrets.token_hex(8))
-        staged = self._flow.stage({"system": {"aaa": {"user": {old.username: {"hashed-password": hashed}}}}})
+        staged = self._flow.stage({"system": {"aaa": {"user": {username: {"hashed-password": hashed}}}}})
         try:
             transport.alternate = successor
             self._flow.apply(staged, message=message)
@@ -197,9 +213,10 @@ class NvueClient:
         finally:
             transport.alternate = None
         transport.login = successor
-        if not self.can_log_in():
-            transport.login = old
-            raise Rejected(
-                f"The switch {self.address} says that it changed the password of `{old.username}` but refuses the new one.",
-                do="Keep both passwords; log in on the console and set one of them.",
-            )
+
+    def keep_password(self) -> None:
+        """Saves what is applied: a restart would bring the old password back where auto-save is off.
+
+        Saves what others applied and did not save, too: NVUE knows no smaller save.
+        """
+        self.save()

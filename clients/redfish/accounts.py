@@ -8,7 +8,8 @@ from clients.redfish.messages import CHANGE_REQUIRED
 from clients.redfish.resource import Reader, Resource
 from clients.redfish.tasks import TaskMonitor
 from clients.redfish.wire import Answer, Wire
-from domain.bmc import AccountPolicy, BmcRefused, BmcResourceMissing, PasswordChangeRequired
+from domain.account import AccountPolicy
+from domain.bmc import BmcRefused, BmcResourceMissing, PasswordChangeRequired
 
 
 def policy_of(reader: Reader, root: Resource) -> AccountPolicy:

@@ -18,8 +18,8 @@ from clients.redfish.probe import answering
 from clients.redfish.quirks import Habits, Identity, Quirks
 from clients.redfish.resource import Expansion, Reader, Resource
 from clients.redfish.wire import Answer, BmcTimeouts, Wire
+from domain.account import AccountPolicy
 from domain.bmc import (
-    AccountPolicy,
     Beat,
     BmcAddress,
     BmcBusy,
@@ -226,6 +226,9 @@ class RedfishBmc:
     def _power(self) -> Power:
         path = main_system(read_systems(self._reader, self._root)).path
         return Power(self._wire, self._reader, path, self._quirks)
+
+    def keep_password(self) -> None:
+        """A BMC keeps its accounts by itself."""
 
     def close(self) -> None:
         """Logs out, as well as it goes: a session that cannot be closed ends by itself, and must not hide an error."""

@@ -9,7 +9,8 @@ from typing import Any, Self
 
 from pydantic import SecretStr
 
-from domain.bmc import AccountPolicy, BmcLoginRefused, BmcRefused, BmcUnreachable, Certificates, Endpoint
+from domain.account import AccountPolicy
+from domain.bmc import BmcLoginRefused, BmcRefused, BmcUnreachable, Certificates, Endpoint
 from domain.hardware import BmcIdentity
 from domain.secret import Login
 
@@ -79,6 +80,9 @@ class FakeBmc:
             raise BmcRefused("too long", status=400)
         self.password, self.must_change = new.get_secret_value(), False
         self._disturb("after change")
+
+    def keep_password(self) -> None:
+        self._disturb("before keep")
 
     def read_hardware(self) -> Any:
         raise AssertionError("not what is tested here")

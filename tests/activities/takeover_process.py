@@ -1,7 +1,7 @@
-"""Runs the take-over activity in processes that are killed for real.
+"""Runs take-overs of BMCs and switches in processes that are killed for real.
 
 `python -m tests.activities.takeover_process` reads one JSON order a line, forks a child for it, and says how the child ended.
-The child counts every write to the secret store and every request to the BMC, before and after, and kills itself with SIGKILL
+The child counts every write to the secret store and every request to the device, before and after, and kills itself with SIGKILL
 at the one it was told. Product code knows nothing of it: the store is wrapped, and the transport's `send`.
 """
 
@@ -17,7 +17,8 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from domain.bmc import BmcTarget, Goal
+from domain.bmc import BmcTarget, DeviceTarget, Goal, TakenOver
+from domain.nvue import SwitchTarget
 
 ROOT = Path(__file__).parents[2]
 WRITES = ("put", "forget", "store_pending", "promote_pending", "record_try", "clear_try")
@@ -30,7 +31,7 @@ class TakeoverProcess:
         self._process = process
 
     def run(
-        self, target: BmcTarget, secrets: Path, now: datetime, *, goal: Goal = Goal.OWN, kill_at: int | None = None
+        self, target: DeviceTarget, secrets: Path, now: datetime, *, goal: Goal = Goal.OWN, kill_at: int | None = None
     ) -> dict[str, Any]:
         """`killed`, or `error` (with `kind` and `retry_after_s`), or `changed` with `points`: how many places there were."""
         order = {
@@ -38,6 +39,7 @@ class TakeoverProcess:
             "secrets": str(secrets),
             "now": now.isoformat(),
             "goal": goal.value,
+            "switch": isinstance(target, SwitchTarget),
             "kill_at": kill_at,
         }
         assert self._process.stdin is not None
@@ -88,14 +90,26 @@ class _KillingStore:
 
 
 def _run(order: dict[str, Any]) -> dict[str, Any]:
-    from activities.bmc import BmcActivities
-    from clients.redfish import RedfishBmcs
-    from clients.redfish.trust import TrustingAdapter
-    from domain.bmc import TakeOverOrder
     from domain.errors import EdgewrightError
     from tests.activities.file_secrets import FileSecrets
 
     fuse = _Fuse(order["kill_at"])
+    store: Any = _KillingStore(FileSecrets(Path(order["secrets"])), fuse)
+    now = datetime.fromisoformat(order["now"])
+    take = _take_over_switch if order["switch"] else _take_over_bmc
+    try:
+        taken = take(order, store, now, fuse)
+    except EdgewrightError as error:
+        return {"error": str(error), "kind": error.kind, "retry_after_s": error.retry_after_s}
+    return {"changed": taken.changed, "notes": taken.notes, "points": fuse.points}
+
+
+def _take_over_bmc(order: dict[str, Any], store: Any, now: datetime, fuse: _Fuse) -> TakenOver:
+    from activities.bmc import BmcActivities
+    from clients.redfish import RedfishBmcs
+    from clients.redfish.trust import TrustingAdapter
+    from domain.bmc import TakeOverOrder
+
     send = TrustingAdapter.send
 
     def killing_send(self: Any, *arguments: Any, **named: Any) -> Any:
@@ -106,21 +120,39 @@ def _run(order: dict[str, Any]) -> dict[str, Any]:
         return answer
 
     TrustingAdapter.send = killing_send  # type: ignore[method-assign]
-    store: Any = _KillingStore(FileSecrets(Path(order["secrets"])), fuse)
-    now = datetime.fromisoformat(order["now"])
     activities = BmcActivities(RedfishBmcs(), store, lambda: now, secret_marker="EWSECRET")
-    try:
-        taken = activities.ensure_credentials_taken_over(
-            TakeOverOrder(target=BmcTarget.model_validate(order["target"]), goal=Goal(order["goal"]))
-        )
-    except EdgewrightError as error:
-        return {"error": str(error), "kind": error.kind, "retry_after_s": error.retry_after_s}
-    return {"changed": taken.changed, "notes": taken.notes, "points": fuse.points}
+    target = BmcTarget.model_validate(order["target"])
+    return activities.ensure_credentials_taken_over(TakeOverOrder(target=target, goal=Goal(order["goal"])))
+
+
+def _take_over_switch(order: dict[str, Any], store: Any, now: datetime, fuse: _Fuse) -> TakenOver:
+    import httpx
+
+    from activities.logins import Logins
+    from activities.switch_login import SwitchDoors
+    from activities.takeover import take_over
+    from clients.nvue import NvueFactory, SwitchTimeouts
+
+    handle = httpx.HTTPTransport.handle_request
+
+    def killing_handle(self: Any, request: Any) -> Any:
+        if request.method == "GET" and not request.url.path.endswith("/system"):
+            # Looking how far an apply is: as often as there is time, and the same each time.
+            return handle(self, request)
+        fuse.point()
+        answer = handle(self, request)
+        fuse.point()
+        return answer
+
+    httpx.HTTPTransport.handle_request = killing_handle  # type: ignore[method-assign]
+    switches = NvueFactory(SwitchTimeouts(poll_s=0.1))
+    logins = Logins(SwitchDoors(switches, store), store, lambda: now, secret_marker="EWSECRET")
+    return take_over(logins, SwitchTarget.model_validate(order["target"]), Goal(order["goal"]))
 
 
 def _serve() -> None:
     # Loaded once, here, so that a child costs a fork and not a start.
-    for module in ("activities.bmc", "clients.redfish"):
+    for module in ("activities.bmc", "clients.redfish", "clients.nvue", "activities.switch_login"):
         importlib.import_module(module)
     for line in sys.stdin:
         order = json.loads(line)

@@ -11,8 +11,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from activities.bmc_login import BmcLogins
-from activities.bmc_takeover import take_over
+from activities.bmc_login import BmcDoors
+from activities.logins import Logins
+from activities.takeover import take_over
+from domain.account import CredentialsUnknown, LoginBudgetSpent
 from domain.bmc import (
     BmcAddress,
     BmcCertificateChanged,
@@ -20,10 +22,8 @@ from domain.bmc import (
     BmcRefused,
     BmcTarget,
     BmcUnreachable,
-    CredentialsUnknown,
     DeviceTrust,
     Goal,
-    LoginBudgetSpent,
 )
 from domain.errors import EdgewrightError
 from domain.secret import CredentialSlot, Login, SecretRef
@@ -57,7 +57,8 @@ class World:
             factory=SecretRef(path="site/s/factory"),
             lockout_window_s=WINDOW_S,
         )
-        self.logins = BmcLogins(self.bmc, _Watched(self.secrets, self._disturb), lambda: self.now)
+        watched: Any = _Watched(self.secrets, self._disturb)
+        self.logins = Logins(BmcDoors(self.bmc, watched), watched, lambda: self.now)
 
     def _disturb(self, where: str) -> None:
         if self.cut_in is not None:

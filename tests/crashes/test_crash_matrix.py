@@ -23,7 +23,8 @@ FAULTS = Path(__file__).parents[1] / "faults"
 SAMPLE = 2
 
 STEPS = (
-    "take_operation", "load_site", "reach_out_of_band", "discover_devices", "read_switches", "record_site",
+    "take_operation", "load_site", "reach_out_of_band", "discover_devices", "read_switches", "take_over_switches",
+    "record_site",
     "take_over_credentials", "read_server", "judge_rack", "record_rack", "report_findings", "record_progress",
     "end_operation",
 )  # fmt: skip

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from domain.bmc import AccountPolicy, Goal
+from domain.account import AccountPolicy
+from domain.bmc import Goal
 from domain.credentials import (
     ASK_AGAIN_S,
     LOGIN_TAKES_S,

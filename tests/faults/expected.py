@@ -71,6 +71,11 @@ def unverified(fault: str, target: str, *kinds: str, reason: str = "", **argumen
     )
 
 
+def not_taken_over(fault: str, target: str, kind: str, **arguments: Any) -> Cell:
+    """A switch that keeps the installer's password: it is told, and its cables are checked all the same."""
+    return Cell(fault, target, arguments, state="succeeded", critical=frozenset({kind}), available=ALL)
+
+
 S, LEAF = "r1-s01", "r1-leaf-a"
 
 CELLS = (
@@ -111,8 +116,8 @@ CELLS = (
     rides_out("error", LEAF, 1, status=503, path="/nvue_v1/interface"),
     unverified("switch-lie", LEAF, "serial-mismatch", what="serial"),
     rides_out("switch-lie", LEAF, what="links"),
-    rides_out("switch-apply-fails", LEAF),
-    rides_out("switch-apply-hangs", LEAF, state="apply"),
+    not_taken_over("switch-apply-fails", LEAF, "switch-rolled-back"),
+    not_taken_over("switch-apply-hangs", LEAF, "apply-unfinished", state="apply"),
     rides_out("switch-confirm-fails", LEAF),
     rides_out("switch-reboot", LEAF, seconds=2),
     unverified("switch-factory-reset", LEAF, "factory-password-unchanged"),

@@ -88,12 +88,13 @@ def check(product: Product, site: DeclaredSite, judge: Judge, text: str) -> None
 
     taken = {c["object"].split("/")[1] for c in plan["changes"] if c["system"] == "bmc"}
     assert {name for name in site.servers if judge.device_changes(name)} == taken
-    assert [name for name in site.lab.spec.switch_by_name if judge.device_changes(name)] == []
+    taken = {c["object"].split("/")[1] for c in plan["changes"] if c["system"] == "switch"}
+    assert {name for name in site.lab.spec.switch_by_name if judge.device_changes(name)} == taken
 
     again = product.apply(site)
     assert again["state"] == "succeeded"
     assert judge.recorded() == [], "applied twice is applied once"
-    assert [name for name in site.servers if judge.device_changes(name)] == []
+    assert [name for name in (*site.servers, *site.lab.spec.switch_by_name) if judge.device_changes(name)] == []
 
 
 @pytest.mark.parametrize("example", EXAMPLES)

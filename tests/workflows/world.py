@@ -36,6 +36,7 @@ from domain.onboarding import (
     ServerTask,
     SiteRef,
     SwitchesRead,
+    TakeSwitchesOrder,
 )
 from domain.operation import (
     EndOrder,
@@ -135,6 +136,11 @@ class World:
         if self.switches_busy:
             raise ApplicationError("r1-leaf-a is busy", type="switch-busy")
         return SwitchesRead(readings=REF, read=1, total=1)
+
+    @activity.defn
+    async def take_over_switches(self, order: TakeSwitchesOrder) -> SwitchesRead:
+        self.calls["take over switches"] += 1
+        return SwitchesRead(readings=REF, read=1, total=1, taken_over=("r1-leaf-a",))
 
     @activity.defn
     async def take_over_credentials(self, order: ServerTask) -> Opened:

@@ -8,8 +8,8 @@ from pydantic import SecretStr
 
 from clients.redfish import BmcTimeouts, RedfishBmcs
 from clients.redfish.wire import Wire
+from domain.account import AccountPolicy
 from domain.bmc import (
-    AccountPolicy,
     BmcAddress,
     BmcBusy,
     BmcLoginRefused,

@@ -1,23 +1,19 @@
-"""Taking a BMC's login over, or giving it a new password: carries out the steps that `domain.credentials` decides on."""
+"""Taking a device's login over, or giving it a new password: carries out the steps that `domain.credentials` decides on."""
 
 from collections.abc import Iterator
 from datetime import datetime
 
-from activities.bmc_login import BmcLogins
-from domain.bmc import (
+from activities.logins import Logins
+from domain.account import (
+    Account,
     AccountPolicy,
-    Beat,
-    Bmc,
-    BmcConnection,
-    BmcLoginRefused,
-    BmcRefused,
-    BmcTarget,
-    BmcTroubled,
+    AccountRefused,
     CredentialsUnknown,
-    Goal,
-    TakenOver,
-    no_beat,
+    Door,
+    LoginRefused,
+    PasswordNotTaken,
 )
+from domain.bmc import Beat, DeviceTarget, Goal, TakenOver, no_beat
 from domain.credentials import (
     MOST_TRIES,
     ChangePassword,
@@ -36,15 +32,16 @@ from domain.credentials import (
 from domain.secret import CredentialSlot, Login
 
 
-def take_over(
-    logins: BmcLogins, target: BmcTarget, goal: Goal, *, not_before: datetime | None = None, beat: Beat = no_beat
+def take_over[A: Account](
+    logins: Logins[A], target: DeviceTarget, goal: Goal, *, not_before: datetime | None = None, beat: Beat = no_beat
 ) -> TakenOver:
     """Ends with a credential of ours that is known to work, whatever was cut off before.
 
     Raises:
         LoginBudgetSpent: tries of this lock-out window are unaccounted for; carries the time to wait.
-        CredentialsUnknown: the BMC refused all that we know.
-        BmcRefused: it accepts no password of ours.
+        CredentialsUnknown: the device refused all that we know.
+        PasswordNotTaken: it acknowledged the new password and does not take it.
+        AccountRefused: it accepts no password of ours.
     """
     # Looked at before anything is connected to: a device that must be left alone gets no request either.
     state = logins.secrets.credential_state(target.site, target.device)
@@ -52,34 +49,34 @@ def take_over(
     first = next_step(state, Run(), goal, window_s=window_s, now=now, not_before=not_before)
     if isinstance(first, Wait):
         raise logins.budget_spent(target, first)
-    with logins.connect(target) as connection:
-        run = TakeOver(logins, connection, target, goal, not_before, beat)
+    with logins.connect(target) as door:
+        run = TakeOver(logins, door, target, goal, not_before, beat)
         try:
             return run.run()
         finally:
             run.close()
 
 
-class TakeOver:
+class TakeOver[A: Account]:
     """One run of a take-over: carries out what `next_step` says until it says that it is done."""
 
     def __init__(
         self,
-        logins: BmcLogins,
-        connection: BmcConnection,
-        target: BmcTarget,
+        logins: Logins[A],
+        door: Door[A],
+        target: DeviceTarget,
         goal: Goal,
         not_before: datetime | None,
         beat: Beat,
     ) -> None:
-        self._logins, self._connection, self._target = logins, connection, target
+        self._logins, self._door, self._target = logins, door, target
         self._goal, self._not_before, self._beat = goal, not_before, beat
         self._secrets = logins.secrets
         self._run = Run()
-        self._bmc: Bmc | None = None
+        self._session: A | None = None
         self._policy = AccountPolicy()
         self._refused_lengths: set[int] = set()
-        self._last_refusal: BmcRefused | None = None
+        self._last_refusal: AccountRefused | None = None
         self._changed = False
 
     def run(self) -> TakenOver:
@@ -92,9 +89,9 @@ class TakeOver:
 
     def close(self) -> None:
         """Logs out."""
-        if self._bmc is not None:
-            self._bmc.close()
-            self._bmc = None
+        if self._session is not None:
+            self._session.close()
+            self._session = None
 
     def _next(self) -> NextStep:
         logins = self._logins
@@ -122,9 +119,9 @@ class TakeOver:
             case GiveUp(refused=refused):
                 raise self._unknown(refused)
             case NotTaken():
-                raise BmcTroubled(
+                raise PasswordNotTaken(
                     f"{self._target.endpoint} acknowledged its new password but still takes only the old one.",
-                    do="It is tried again. If it stays so, restart the BMC.",
+                    do=f"It is tried again. If it stays so, restart the {self._logins.word}.",
                 )
             case Done():
                 pass
@@ -132,18 +129,18 @@ class TakeOver:
     def _try_login(self, slot: CredentialSlot) -> None:
         self.close()
         try:
-            self._bmc = self._logins.log_in(self._connection, self._target, slot)
-        except BmcLoginRefused:
+            self._session = self._logins.log_in(self._door, self._target, slot)
+        except LoginRefused:
             self._run = self._run.model_copy(update={"opened": None, "refused": self._run.refused | {slot}})
             return
-        self._run = self._run.model_copy(update={"opened": slot, "must_change": self._bmc.must_change_password})
-        self._policy = self._bmc.account_policy()
+        self._run = self._run.model_copy(update={"opened": slot, "must_change": self._session.must_change_password})
+        self._policy = self._session.account_policy()
 
     def _store_pending(self) -> None:
         old = self._run.opened or CredentialSlot.FACTORY
         left = [length for length in password_lengths(self._policy) if length not in self._refused_lengths]
         if not left:
-            raise self._last_refusal or BmcRefused(f"{self._target.endpoint} accepts no password that we can make.")
+            raise self._last_refusal or AccountRefused(f"{self._target.endpoint} accepts no password that we can make.")
         password = self._logins.new_password(left[0])
         login = Login.model_validate(
             {"username": self._logins.credential(self._target, old).username, "password": password}
@@ -152,21 +149,20 @@ class TakeOver:
         self._run = self._run.model_copy(update={"new_refused": False})
 
     def _change_password(self) -> None:
-        if self._bmc is None:
+        if self._session is None:
             raise AssertionError("a password is changed only while logged in")
         site, device = self._target.site, self._target.device
         password = self._logins.credential(self._target, CredentialSlot.PENDING).password
         try:
-            self._bmc.change_password(password)
-        except BmcRefused as error:
-            # Only a refusal of the value itself is worth another one; a missing right or resource is not.
-            if error.status not in (400, 409, 422):
+            self._session.change_password(password)
+        except AccountRefused as error:
+            if not error.another_may_do:
                 raise
             self._refused_lengths.add(len(password.get_secret_value()))
             self._last_refusal = error
             self._run = self._run.model_copy(update={"new_refused": True})
             return
-        # The BMC says that this is its password now: an earlier refusal of it says nothing any more.
+        # The device says that this is its password now: an earlier refusal of it says nothing any more.
         self._secrets.clear_try(site, device, CredentialSlot.PENDING)
         self.close()
         self._run = self._run.model_copy(
@@ -174,6 +170,9 @@ class TakeOver:
         )
 
     def _promote(self) -> None:
+        if self._session is None:
+            raise AssertionError("a password is promoted only while logged in with it")
+        self._session.keep_password()
         site, device = self._target.site, self._target.device
         # What was counted against the slot `current` was about the password that is forgotten now.
         self._secrets.clear_try(site, device, CredentialSlot.CURRENT)
@@ -184,7 +183,6 @@ class TakeOver:
     def _done(self) -> TakenOver:
         return TakenOver(
             changed=self._changed,
-            identity=self._connection.identity,
             policy=self._policy,
             notes=tuple(self._notes()),
         )
@@ -204,6 +202,6 @@ class TakeOver:
         tried = " and ".join(slot.value for slot in refused)
         return CredentialsUnknown(
             f"{self._target.endpoint} refused every login we have for it ({tried}), each once.",
-            do="Somebody changed its password, or its account is locked. Set the BMC back to its factory login (or put the "
-            "right one into the secret store), then retry and choose to reclaim it.",
+            do=f"Somebody changed its password, or its account is locked. Set the {self._logins.word} back to its factory login (or put "
+            "the right one into the secret store), then retry and choose to reclaim it.",
         )

@@ -1,0 +1,111 @@
+"""Logging in to devices without ever locking one: every try is counted in the secret store, for reading and for taking over alike."""
+
+from collections.abc import Callable, Generator
+from contextlib import contextmanager
+from datetime import datetime
+from random import SystemRandom
+from typing import Protocol
+
+from domain.account import Account, Door, LoginBudgetSpent
+from domain.bmc import DeviceTarget
+from domain.credentials import Wait, new_password, reading_step
+from domain.errors import EdgewrightError
+from domain.secret import CredentialSlot, Login, SecretStore
+
+LOCKOUT_WINDOW_S = 900.0
+"""How long a failed login is taken to count where nothing is known: longer than the lock-out times vendors ship."""
+
+
+class Doors[A: Account](Protocol):
+    """One kind of device, as `Logins` needs it."""
+
+    @property
+    def word(self) -> str:
+        """What messages call such a device: `BMC`, `switch`."""
+        ...
+
+    def connect(self, target: DeviceTarget) -> Door[A]:
+        """Checked as the site declares; a certificate accepted at first use is remembered before any login."""
+        ...
+
+    def spares(self, error: EdgewrightError) -> bool:
+        """Whether a login that failed so is known not to count as a failed one on the device."""
+        ...
+
+
+class Logins[A: Account]:
+    """Opens devices of one kind. Used by every activity that needs a login, so that all of them share one budget per device."""
+
+    def __init__(
+        self,
+        doors: Doors[A],
+        secrets: SecretStore,
+        clock: Callable[[], datetime],
+        *,
+        lockout_window_s: float = LOCKOUT_WINDOW_S,
+        secret_marker: str = "",
+        choose: Callable[[str], str] | None = None,
+    ) -> None:
+        """`secret_marker` stands in front of generated passwords, so that tests find leaks; `choose` picks their characters."""
+        self._doors, self.secrets, self.clock = doors, secrets, clock
+        self._default_window_s = lockout_window_s
+        self._marker = secret_marker
+        self._choose = choose or SystemRandom().choice
+
+    @property
+    def word(self) -> str:
+        return self._doors.word
+
+    @contextmanager
+    def open_session(self, target: DeviceTarget) -> Generator[A]:
+        """A login for reading or switching power, with our current credential, or the factory's before the take-over.
+
+        Raises:
+            LoginBudgetSpent: a try of this lock-out window is not known to have succeeded.
+            LoginRefused: somebody else changed the password, or a take-over was cut off: take over first.
+        """
+        state = self.secrets.credential_state(target.site, target.device)
+        slot = CredentialSlot.CURRENT if state.has_current else CredentialSlot.FACTORY
+        step = reading_step(state, slot, window_s=self.window_s(target), now=self.clock())
+        if isinstance(step, Wait):
+            raise self.budget_spent(target, step)
+        with self.connect(target) as door, self.log_in(door, target, slot) as session:
+            yield session
+
+    def connect(self, target: DeviceTarget) -> Door[A]:
+        return self._doors.connect(target)
+
+    def log_in(self, door: Door[A], target: DeviceTarget, slot: CredentialSlot) -> A:
+        """One counted try. What is known not to have reached the account check is uncounted again."""
+        login = self.credential(target, slot)
+        site, device, now = target.site, target.device, self.clock()
+        if not self.secrets.record_try(site, device, slot, now, self.window_s(target)):
+            # Somebody else was quicker since we looked; a moment later their try is accounted for.
+            raise self.budget_spent(target, Wait(slot=slot, retry_after_s=5.0))
+        try:
+            session = door.log_in(login)
+        except EdgewrightError as error:
+            if self._doors.spares(error):
+                self.secrets.clear_try(site, device, slot)
+            raise
+        self.secrets.clear_try(site, device, slot)
+        return session
+
+    def new_password(self, length: int) -> str:
+        return new_password(length, self._choose, self._marker)
+
+    def credential(self, target: DeviceTarget, slot: CredentialSlot) -> Login:
+        if slot is CredentialSlot.FACTORY:
+            return self.secrets.get(target.factory)
+        return self.secrets.credential(target.site, target.device, slot)
+
+    def window_s(self, target: DeviceTarget) -> float:
+        return target.lockout_window_s or self._default_window_s
+
+    def budget_spent(self, target: DeviceTarget, wait: Wait) -> LoginBudgetSpent:
+        return LoginBudgetSpent(
+            f"{target.endpoint}: its {wait.slot.value} login was tried and is not known to have worked. "
+            f"Another try may lock the {self.word}, so the next is in {wait.retry_after_s:.0f} s.",
+            do="Nothing to do: it is tried again by itself.",
+            retry_after_s=wait.retry_after_s,
+        )
