@@ -13,6 +13,7 @@ from domain.discovery import BmcFound, Survey, discover, sightings
 from domain.errors import EdgewrightError
 from domain.nvue import SwitchPresence
 from domain.onboarding import Discovered, DiscoverOrder, Scanned, ScanOrder, SiteBundle
+from domain.site import SiteDeclaration
 
 type SwitchProbe = Callable[[str, int], SwitchPresence | None]
 """Address and port → who answers there, without a login; None if nobody does."""
@@ -21,6 +22,21 @@ PROBE_TIMEOUT_S = 3.0
 PROBED_AT_ONCE = 256
 IDENTIFIED_AT_ONCE = 16
 """Few: a BMC answers slowly, and there is one connection to each."""
+
+
+def discovered(shelf: ModelShelf, site: SiteDeclaration, survey: Survey) -> Discovered:
+    """A survey held against the declaration, both kept."""
+    discovery = discover(site, survey)
+    return Discovered(
+        discovery=shelf.put(discovery),
+        survey=shelf.put(survey),
+        nameable=discovery.nameable,
+        servers=len(discovery.servers),
+        switches=len(discovery.switches),
+        missing=discovery.missing_servers,
+        unexpected=len(discovery.unexpected),
+        sightings=sightings(site, discovery),
+    )
 
 
 class SiteSurvey:
@@ -63,15 +79,7 @@ class SiteSurvey:
         hosts = {bmc.address for bmc in known} | {presence.address for presence in presences}
         others = tuple(f"{at.host}:{at.port}" for at in reached.bmcs if at.host not in hosts)
         survey = Survey(scanned=reached.tried, bmcs=known, switches=presences, others=others)
-        discovery = discover(site, survey)
-        return Discovered(
-            discovery=self._shelf.put(discovery),
-            servers=len(discovery.servers),
-            switches=len(discovery.switches),
-            missing=discovery.missing_servers,
-            unexpected=len(discovery.unexpected),
-            sightings=sightings(site, discovery),
-        )
+        return discovered(self._shelf, site, survey)
 
     def _identify(self, at: BmcAddress) -> BmcFound | None:
         """None for what answers TLS and is no BMC: one odd device never stops the survey."""

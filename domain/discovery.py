@@ -18,6 +18,10 @@ class BmcFound(Model):
     identity: BmcIdentity
     serial: str = ""
     mac: MacAddress | None = None
+    device: str = ""
+    """The declared server whose certificate it showed: proved by the handshake, so no login is needed."""
+    unnamed_because: str = ""
+    """Why nobody could be asked for its serial."""
 
 
 class Survey(Model):
@@ -44,6 +48,8 @@ class Discovery(Model):
     missing_servers: tuple[Name, ...] = ()
     missing_switches: tuple[Name, ...] = ()
     unnamed: tuple[BmcFound, ...] = ()
+    nameable: bool = False
+    """Some of these may be servers that are still missing and declared by serial or MAC: naming them is worth a login."""
     unexpected: tuple[str, ...] = ()
 
     def server(self, name: str) -> FoundAt | None:
@@ -51,15 +57,24 @@ class Discovery(Model):
 
 
 def discover(site: SiteDeclaration, survey: Survey) -> Discovery:
-    """Matches by serial, then BMC MAC, then address: the better proof wins over the weaker one."""
+    """Matches by serial, then BMC MAC, then certificate, then address: the better proof wins over the weaker one."""
     by_serial = {bmc.serial: bmc for bmc in survey.bmcs if bmc.serial}
     by_mac = {bmc.mac: bmc for bmc in survey.bmcs if bmc.mac}
+    by_device = {bmc.device: bmc for bmc in survey.bmcs if bmc.device}
     by_address = {bmc.address: bmc for bmc in survey.bmcs}
     matched: dict[str, BmcFound] = {}
+    proved: set[str] = set()
     for server in site.servers:
-        bmc = _match(server, by_serial, by_mac, by_address)
-        if bmc is not None:
+        bmc = _proved(server, by_serial, by_mac, by_device)
+        if bmc is not None and bmc.address not in proved:
             matched[server.name] = bmc
+            proved.add(bmc.address)
+    for server in site.servers:
+        # An address is the weakest proof: a BMC that is known to be another server's, or nobody's, is not taken for its sake.
+        bmc = by_address.get(server.bmc_address or "")
+        if server.name not in matched and bmc is not None and bmc.address not in proved and _may_be(server, bmc):
+            matched[server.name] = bmc
+    matched = {server.name: matched[server.name] for server in site.servers if server.name in matched}
     taken = {bmc.address for bmc in matched.values()}
     left = tuple(bmc for bmc in survey.bmcs if bmc.address not in taken)
     at = {presence.address: presence for presence in survey.switches if presence.speaks_nvue}
@@ -71,28 +86,38 @@ def discover(site: SiteDeclaration, survey: Survey) -> Discovery:
     )
     strangers = [f"{bmc.address}:{bmc.port}" for bmc in left]
     strangers += [f"{address}:{p.port}" for address, p in at.items() if address not in declared]
+    missing = tuple(server for server in site.servers if server.name not in matched)
     return Discovery(
         servers=tuple(FoundAt(name=name, address=bmc.address, port=bmc.port) for name, bmc in matched.items()),
         switches=found,
-        missing_servers=tuple(server.name for server in site.servers if server.name not in matched),
+        missing_servers=tuple(server.name for server in missing),
         missing_switches=tuple(switch.name for switch in site.switches if switch.address not in at),
         unnamed=left,
+        nameable=bool(left) and any(server.serial or server.bmc_mac for server in missing),
         unexpected=tuple(sorted([*strangers, *survey.others])),
     )
 
 
-def _match(
+def _proved(
     server: ServerDeclaration,
     by_serial: Mapping[str, BmcFound],
     by_mac: Mapping[str, BmcFound],
-    by_address: Mapping[str, BmcFound],
+    by_device: Mapping[str, BmcFound],
 ) -> BmcFound | None:
     if server.serial is not None and server.serial in by_serial:
         return by_serial[server.serial]
     if server.bmc_mac is not None and server.bmc_mac in by_mac:
         return by_mac[server.bmc_mac]
-    # An address is the weakest proof: a known serial that is another's overrules it when the hardware is read.
-    return by_address.get(server.bmc_address or "")
+    return by_device.get(server.name)
+
+
+def _may_be(server: ServerDeclaration, bmc: BmcFound) -> bool:
+    """Whether nothing that is known of the BMC speaks against it."""
+    if bmc.serial and server.serial is not None:
+        return bmc.serial == server.serial
+    if bmc.mac is not None and server.bmc_mac is not None:
+        return bmc.mac == server.bmc_mac
+    return True
 
 
 def sightings(site: SiteDeclaration, discovery: Discovery) -> tuple[Sighting, ...]:
@@ -112,6 +137,7 @@ def sightings(site: SiteDeclaration, discovery: Discovery) -> tuple[Sighting, ..
                 place=Place(region=site.region.name, site=site.name, rack=server.rack, server=name),
             )
         )
+    why = {f"{bmc.address}:{bmc.port}": f" {bmc.unnamed_because}" for bmc in discovery.unnamed if bmc.unnamed_because}
     for name in discovery.missing_switches:
         address = next(switch.address for switch in site.switches if switch.name == name)
         found.append(
@@ -128,7 +154,8 @@ def sightings(site: SiteDeclaration, discovery: Discovery) -> tuple[Sighting, ..
             object=f"site/{site.name}/address/{address}",
             kind="unexpected-device",
             severity=Severity.WARNING,
-            message=f"A device answers at {address} that the declaration of {site.name} does not name. It was left alone.",
+            message=f"A device answers at {address} that the declaration of {site.name} does not name. It was left alone."
+            + why.get(address, ""),
             do="Add it to the declaration, or take it off the management network.",
         )
         for address in discovery.unexpected

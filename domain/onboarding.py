@@ -60,11 +60,20 @@ class Discovered(Model):
     """Who is there, by reference, and what discovery alone has to say."""
 
     discovery: ArtifactRef
+    survey: ArtifactRef | None = None
+    """What it was made from."""
+    nameable: bool = False
+    """Unknown BMCs may be servers that are declared by serial or MAC: `name_bmcs` asks them."""
     servers: int
     switches: int
     missing: tuple[str, ...] = ()
     unexpected: int = 0
     sightings: tuple[Sighting, ...] = ()
+
+
+class NameOrder(Model):
+    site: SiteRef
+    survey: ArtifactRef
 
 
 class ReadSwitchesOrder(Model):

@@ -1,7 +1,7 @@
 """From a declaration and a discovery to the device an activity speaks to. Pure."""
 
 from domain.bmc import BmcAddress, BmcTarget, DeviceTrust
-from domain.discovery import Discovery, FoundAt
+from domain.discovery import BmcFound, Discovery, FoundAt
 from domain.errors import Rejected
 from domain.nvue import SwitchTarget
 from domain.secret import SecretRef
@@ -28,6 +28,27 @@ def switch_target(site: SiteDeclaration, found: FoundAt) -> SwitchTarget:
         trust=DeviceTrust.declared(site.out_of_band.trust, found.name),
         factory=SecretRef(path=site.credentials.switch),
     )
+
+
+def unnamed_target(site: SiteDeclaration, found: BmcFound) -> BmcTarget:
+    """A BMC that is nobody's yet: its tries are counted under a name made from its address, `at-127-64-1-11`.
+
+    Where the first certificate is trusted, it is the one that discovery saw; nothing is remembered of a stranger.
+    """
+    trust = DeviceTrust.declared(site.out_of_band.trust, name := unnamed_device(found.address))
+    if trust.first_use:
+        trust = DeviceTrust(pin=found.identity.certificate_sha256)
+    return BmcTarget(
+        site=site.name,
+        device=name,
+        address=BmcAddress(host=found.address, port=found.port),
+        trust=trust,
+        factory=SecretRef(path=site.credentials.bmc),
+    )
+
+
+def unnamed_device(address: str) -> str:
+    return f"at-{address.replace('.', '-').replace(':', '-')}"
 
 
 def bmc_target(site: SiteDeclaration, discovery: Discovery, server: str) -> BmcTarget:

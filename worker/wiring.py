@@ -21,6 +21,7 @@ from activities.logins import LOCKOUT_WINDOW_S, Doors, Logins
 from activities.onboarding import OnboardingActivities
 from activities.operations import OperationActivities
 from activities.recording import RecordingActivities
+from activities.site_naming import SiteNaming
 from activities.site_planning import SitePlanning
 from activities.site_reading import SiteReading
 from activities.site_survey import SiteSurvey
@@ -111,6 +112,7 @@ DEVICES: Mapping[type, Callable[[DevicesParts], object]] = {
         p.bmcs, p.secrets, utc_now, lockout_window_s=p.lockout_window_s, secret_marker=p.secret_marker
     ),
     SiteSurvey: lambda p: SiteSurvey(p.bmcs, p.switches.presence, p.artifacts),
+    SiteNaming: lambda p: SiteNaming(Logins(BmcDoors(p.bmcs, p.secrets), p.secrets, utc_now), p.artifacts),
     SiteReading: lambda p: SiteReading(p.bmc_logins, p.switch_logins, p.artifacts),
 }
 

@@ -14,6 +14,7 @@ from domain.onboarding import (
     JudgeOrder,
     KnownRead,
     LoadOrder,
+    NameOrder,
     Opened,
     Planned,
     PlanOrder,
@@ -62,6 +63,7 @@ DISCOVER_DEVICES = Activity("discover_devices", "Discover BMCs and switches", Di
 TAKE_OVER_SWITCHES = Activity(
     "take_over_switches", "Take over the switches' credentials", TakeSwitchesOrder, SwitchesRead, ACCOUNTS
 )
+NAME_BMCS = Activity("name_bmcs", "Ask unknown BMCs who they are", NameOrder, Discovered, SCAN)
 READ_SWITCHES = Activity("read_switches", "Read the switches", ReadSwitchesOrder, SwitchesRead, SWITCH)
 TAKE_OVER_CREDENTIALS = Activity("take_over_credentials", "Take over the BMC's credentials", ServerTask, Opened, LOGIN)
 READ_SERVER = Activity("read_server", "Read hardware and firmware", ServerTask, ServerRead, BMC)

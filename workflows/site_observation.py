@@ -10,6 +10,7 @@ from domain.onboarding import (
     DiscoverOrder,
     KnownRead,
     LoadOrder,
+    NameOrder,
     PlanOrder,
     ReadKnownOrder,
     ReadSwitchesOrder,
@@ -22,6 +23,7 @@ from domain.order import Order
 from workflows.calls import (
     DISCOVER_DEVICES,
     LOAD_SITE,
+    NAME_BMCS,
     REACH_OUT_OF_BAND,
     READ_KNOWN_SERVERS,
     READ_SWITCHES,
@@ -112,6 +114,9 @@ class SiteObservation:
         async def discover() -> Discovered:
             order = DiscoverOrder(site=site, answers=scanned.answers)
             found = await DISCOVER_DEVICES(order, queue=self._order.devices_queue)
+            if found.nameable and found.survey is not None:
+                asked = NameOrder(site=site, survey=found.survey)
+                found = await NAME_BMCS(asked, queue=self._order.devices_queue)
             await self._tell(site, "discovery", found)
             self._book.detail("discover", f"{found.servers} servers, {found.switches} switches")
             return found

@@ -8,10 +8,11 @@ from typing import Any
 from activities.artifacts import ModelShelf
 from activities.bmc_login import BmcDoors
 from activities.logins import Logins
+from activities.site_naming import SiteNaming
 from activities.site_reading import SiteReading
 from activities.site_survey import SiteSurvey
 from activities.switch_login import SwitchDoors
-from clients.nvue import NvueFactory, SwitchTimeouts
+from clients.nvue import NvueClient, NvueFactory, SwitchAddress, SwitchTimeouts, Trust
 from clients.redfish import RedfishBmcs
 from domain.artifact import ArtifactRef
 from domain.bmc import BmcAddress
@@ -20,6 +21,7 @@ from domain.nvue import SwitchTarget
 from domain.onboarding import (
     Discovered,
     DiscoverOrder,
+    NameOrder,
     ReadSwitchesOrder,
     ScanOrder,
     ServerTask,
@@ -61,6 +63,7 @@ class ReadingWorld:
             SwitchDoors(self.switches, self.secrets), self.secrets, self.clock, secret_marker="EWSECRET"
         )
         self.survey = SiteSurvey(bmcs, self.switches.presence, artifacts)
+        self.naming = SiteNaming(self.bmc_logins, artifacts)
         self.reading = SiteReading(self.bmc_logins, self.switch_logins, artifacts)
         self.factory("bmc", self.site.login("r1-s01"))
         self.factory("switch", self.site.login("r1-leaf-a"))
@@ -88,6 +91,10 @@ class ReadingWorld:
     def discovery(self) -> ArtifactRef:
         return self.discover().discovery
 
+    def name(self, found: Discovered) -> Discovered:
+        assert found.survey is not None
+        return self.naming.name_bmcs(NameOrder(site=self.ref, survey=found.survey))
+
     def read_switches(self, discovery: ArtifactRef) -> SwitchesRead:
         return self.reading.read_switches(ReadSwitchesOrder(site=self.ref, discovery=discovery))
 
@@ -110,8 +117,6 @@ class ReadingWorld:
         address = BmcAddress(host=str(self.site.switch(name).address), port=self.site.nvue_port)
         found = self.switches.presence(address.host, address.port)
         assert found is not None
-        from clients.nvue import NvueClient, SwitchAddress, Trust
-
         login = Login.model_validate({"username": self.site.login(name).user, "password": password})
         trust = Trust(certificate_sha256=found.certificate_sha256)
         with NvueClient(SwitchAddress(address.host, address.port), login, trust) as client:

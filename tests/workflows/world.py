@@ -22,6 +22,7 @@ from domain.onboarding import (
     JudgeOrder,
     KnownRead,
     LoadOrder,
+    NameOrder,
     Opened,
     Planned,
     PlanOrder,
@@ -83,6 +84,7 @@ class World:
     granted: bool = True
     record_failures: int = 0
     switches_busy: bool = False
+    nameable: bool = False
     servers_busy: bool = False
     servers: tuple[str, ...] = SERVERS
     plan_hash: str = PLAN_HASH
@@ -128,6 +130,11 @@ class World:
 
     @activity.defn
     async def discover_devices(self, order: DiscoverOrder) -> Discovered:
+        return Discovered(discovery=REF, survey=REF, nameable=self.nameable, servers=len(self.servers), switches=1)
+
+    @activity.defn
+    async def name_bmcs(self, order: NameOrder) -> Discovered:
+        self.calls["name"] += 1
         return Discovered(discovery=REF, servers=len(self.servers), switches=1)
 
     @activity.defn
