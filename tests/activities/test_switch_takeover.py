@@ -16,7 +16,7 @@ from tests.lab.virtual.site_fixtures import TestSite, running_site
 
 SITE = "lab-one-rack"
 SWITCHES = ("r1-leaf-a", "r1-leaf-b", "r1-oob")
-MOST_POINTS = 200
+MOST_POINTS = 60
 
 
 @pytest.fixture(scope="module")
@@ -76,7 +76,8 @@ def test_killed_at_every_point_a_rerun_owns_the_switch_and_nobody_lost_its_passw
     """On one switch, each time with a store that knows only the installer's login, which is what the last run left."""
     target = world.switch("r1-leaf-a").model_copy(update={"trust": DeviceTrust(first_use=True)})
     user, password, killed = world.site.login("r1-leaf-a").user, world.site.login("r1-leaf-a").password, 0
-    for point in range(MOST_POINTS):
+    # Before each write to the store and each change at the switch; what is after one is before the next.
+    for point in range(0, MOST_POINTS, 2):
         secrets = FileSecrets(tmp_path / f"{point}.json")
         secrets.put(SecretRef(path=target.factory.path), Login.model_validate({"username": user, "password": password}))
         said = runner.run(target, tmp_path / f"{point}.json", world.now, kill_at=point)
@@ -96,7 +97,7 @@ def test_killed_at_every_point_a_rerun_owns_the_switch_and_nobody_lost_its_passw
         assert world.opens("r1-leaf-a", password)
     else:
         raise AssertionError(f"{MOST_POINTS} points are not all")
-    assert killed > 25
+    assert killed > 10
 
 
 def test_a_rolled_back_change_keeps_both_passwords_is_a_finding_and_the_next_onboarding_finishes_it(
@@ -122,8 +123,9 @@ def test_a_switch_that_says_applied_and_lies_costs_one_counted_try_and_the_old_p
     world: ReadingWorld,
 ) -> None:
     target, factory = world.switch("r1-leaf-a"), world.site.login("r1-leaf-a").password
+    world.switch_logins.connect(target).close()
     world.site.seed("switch-lie", "r1-leaf-a", what="apply")
-    before = world.refused_logins("r1-leaf-a")
+    before = world.refused_logins("r1-leaf-a")  # with what a look without a login is answered
     with pytest.raises(PasswordNotTaken, match="still takes only the old one") as lied:
         take_over(world.switch_logins, target, Goal.OWN)
     assert "restart the switch" in lied.value.do
