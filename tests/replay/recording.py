@@ -68,6 +68,13 @@ async def plan_stale(recorder: Recorder) -> list[str]:
     return ["site/oslo-1/fabric"]
 
 
+async def named(recorder: Recorder) -> list[str]:
+    """Servers are declared by serial, so unknown BMCs are asked who they are."""
+    recorder.world.nameable = True
+    await (await recorder.onboard()).result()
+    return ["site/oslo-1/fabric"]
+
+
 async def quarantined(recorder: Recorder) -> list[str]:
     recorder.world.unreadable = {"r1-s02"}
     await (await recorder.onboard()).result()
@@ -165,7 +172,7 @@ async def scheduled(recorder: Recorder) -> list[str]:
 SCENARIOS: dict[str, Callable[[Recorder], Awaitable[list[str]]]] = {
     scenario.__name__.replace("_", "-"): scenario
     for scenario in (
-        happy, plan_stale, quarantined, quarantined_then_retried, cancelled, cancelled_while_blocked, blocked_then_skipped,
+        happy, named, plan_stale, quarantined, quarantined_then_retried, cancelled, cancelled_while_blocked, blocked_then_skipped,
         blocked_then_retried, abandoned, grown, not_ours, planned, audited, scheduled,
     )
 }  # fmt: skip

@@ -86,6 +86,25 @@ async def test_a_clean_site_is_in_order_without_anybody_touching_it(environment:
     assert world.waits == []
 
 
+async def test_unknown_bmcs_are_asked_who_they_are_only_where_a_missing_server_could_be_one(
+    environment: WorkflowEnvironment, world: World
+):
+    await (await start(environment)).handle.result()
+    assert (world.calls["name"], world.calls["take over switches"]) == (0, 1)
+    world.nameable = True
+    await (await start(environment)).handle.result()
+    assert world.calls["name"] == 1
+
+
+async def test_a_stale_plan_changes_no_switch(environment: WorkflowEnvironment, world: World):
+    stale = ORDER.model_copy(update={"plan_hash": "b" * 64})
+    await environment.client.execute_workflow(
+        SiteOnboarding.run, stale, id="site/oslo-1/fabric", task_queue=CONTROL_QUEUE
+    )
+    assert world.outcome is not None
+    assert (world.outcome.kind, world.calls["take over switches"]) == ("plan-stale", 0)
+
+
 async def test_one_bad_server_never_stops_the_others(environment: WorkflowEnvironment, world: World):
     world.unreadable = {"r1-s02"}
     report = await (await start(environment)).handle.result()
