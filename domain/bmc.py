@@ -42,6 +42,12 @@ class BmcBusy(Throttled):
     kind = "bmc-busy"
 
 
+class BmcSessionLost(Transient):
+    """401 to a session that it had opened: it restarted, or somebody ended the session. Says nothing about the password."""
+
+    kind = "bmc-session-lost"
+
+
 class BmcLocked(Throttled):
     """The BMC says that our account is locked. Trying again before the lock ends would only prolong it."""
 

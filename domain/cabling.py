@@ -96,8 +96,10 @@ def check_cables(
 ) -> tuple[CableVerdict, ...]:
     """A verdict for each cable that ends at a switch; cables between two devices that are no switches are unverified."""
     sights = {switch.switch: switch for switch in switches}
-    by_mac = _mac_directory(known, sights.values())
-    first = [_verdict(_switch_first(cable, sights), sights, by_mac) for cable in cables]
+    devices = tuple(known)
+    by_mac = _mac_directory(devices, sights.values())
+    unread = frozenset(device.device for device in devices if not device.ports)
+    first = [_verdict(_switch_first(cable, sights), sights, by_mac, unread) for cable in cables]
     return _name_swaps(first)
 
 
@@ -119,7 +121,12 @@ def _mac_directory(known: Iterable[DevicePorts], sights: Iterable[SwitchSight]) 
     return found
 
 
-def _verdict(cable: tuple[str, End, End], sights: Mapping[str, SwitchSight], by_mac: Mapping[str, End]) -> CableVerdict:
+def _verdict(
+    cable: tuple[str, End, End],
+    sights: Mapping[str, SwitchSight],
+    by_mac: Mapping[str, End],
+    unread: frozenset[str],
+) -> CableVerdict:
     key, a, b = cable
     sight = sights.get(a.device)
     if sight is None or not sight.reachable:
@@ -138,7 +145,15 @@ def _verdict(cable: tuple[str, End, End], sights: Mapping[str, SwitchSight], by_
         )
     found, method = _seen(port, a, b, by_mac)
     if found is not None:
-        return _judge(key, a, b, found, method)
+        verdict = _judge(key, a, b, found, method)
+        if (
+            verdict.wrong
+            and b.device in unread
+            and found.device not in {*sights, *(end.device for end in by_mac.values())}
+        ):
+            # A DPU's own name is no evidence against the server it may well stand in.
+            return _unverified(key, a, b, f"{b.device} could not be read, so {found}, heard on {a}, may be its own")
+        return verdict
     if port.link_up is False:
         astray = _heard_at(b, sights, by_mac)
         where = f"of {b} is in {astray} instead" if astray else f"to {b} is missing, unplugged or broken"

@@ -29,6 +29,7 @@ from domain.bmc import (
     BmcLoginRefused,
     BmcRefused,
     BmcResourceMissing,
+    BmcSessionLost,
     BmcTroubled,
     BmcUnreachable,
     Certificates,
@@ -91,6 +92,7 @@ class Wire:
         self.close_connections = False
         self.patience_s = timeouts.patience_s
         self._secrets: set[str] = set()
+        self._has_session = False
         self._adapter = TrustingAdapter(endpoint, certificates)
         host = endpoint.address.host
         bracketed = f"[{host}]" if ":" in host else host
@@ -121,6 +123,7 @@ class Wire:
         return text
 
     def use_token(self, token: str | None) -> None:
+        self._has_session = token is not None
         self._http.set_session_key(token)
 
     def use_basic(self, authorization: str | None) -> None:
@@ -263,6 +266,11 @@ class Wire:
         if answer.says(*LOCKED):
             raise BmcLocked(
                 f"{self.endpoint} says that our account is locked{marked}.", retry_after_s=_retry_after(answer)
+            )
+        if answer.status == 401 and self._has_session:
+            raise BmcSessionLost(
+                f"{self.endpoint} does not know our session any more{marked}: it restarted, or somebody ended it.",
+                do="Nothing to do: the step logs in again by itself.",
             )
         if answer.status == 401:
             raise BmcLoginRefused(

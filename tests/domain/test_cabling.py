@@ -67,6 +67,16 @@ def test_a_cable_without_link_whose_end_speaks_in_another_port_says_where_its_pl
     assert "missing, unplugged or broken" in learned.message, "an uplink learns addresses of the whole segment"
 
 
+def test_a_name_nobody_knows_is_not_held_against_a_server_that_was_not_read():
+    heard = PortSight(port="swp1", link_up=True, neighbor="s9-dpu0", neighbor_port="p0")
+    unread = (*SERVERS, DevicePorts(device="s9", ports={}))
+    (verdict,) = check_cables((cable("swp1", "s9"),), [leaf(heard)], unread)
+    assert verdict.state is CableState.UNVERIFIED
+    assert "s9 could not be read" in verdict.message
+    (wrong,) = check_cables((cable("swp1", "s9"),), [leaf(by_lldp("swp1", "s1"))], unread)
+    assert wrong.state is CableState.WRONG_PORT, "whose plug it is, is known"
+
+
 def test_a_mac_address_nobody_knows_confirms_nothing():
     stranger = PortSight(port="swp1", link_up=True, macs=("02:ff:00:00:00:01",))
     assert states(stranger, cables=(cable("swp1", "s1"),)) == [CableState.UNVERIFIED]

@@ -116,11 +116,13 @@ CELLS = (
     unverified("stall", LEAF, "switch-not-found"),
     rides_out("slow", LEAF, seconds=1),
     rides_out("error", LEAF, 1, status=503, path="/nvue_v1/interface"),
-    unverified("switch-lie", LEAF, "serial-mismatch", what="serial"),
+    # Another serial, but it sees the cables.
+    Cell("switch-lie", LEAF, {"what": "serial"}, state="succeeded", critical=frozenset({"serial-mismatch"}), available=ALL),
     rides_out("switch-lie", LEAF, what="links"),
     not_taken_over("switch-apply-fails", LEAF, "switch-rolled-back"),
     not_taken_over("switch-apply-hangs", LEAF, "apply-unfinished", state="apply"),
     rides_out("switch-confirm-fails", LEAF),
     rides_out("switch-reboot", LEAF, seconds=2),
-    unverified("switch-factory-reset", LEAF, "factory-password-unchanged"),
+    # The installer's password, which the declaration names, is gone with the reset.
+    unverified("switch-factory-reset", LEAF, "switch-login-refused"),
 )  # fmt: skip

@@ -15,6 +15,7 @@ from domain.bmc import (
     BmcLoginRefused,
     BmcRefused,
     BmcResourceMissing,
+    BmcSessionLost,
     BmcTroubled,
     BmcUnreachable,
     Endpoint,
@@ -40,6 +41,16 @@ def test_a_session_is_made_once_and_always_ended_also_after_an_error(client: Cli
     with pytest.raises(RuntimeError), client.opened("plain"):
         raise RuntimeError
     assert client.lab.sessions("plain") == 0
+
+
+def test_a_session_that_a_restart_ended_is_no_refused_login(client: Client) -> None:
+    with client.opened("victim") as bmc:
+        bmc._wire.use_token("of-before-the-restart")  # pyright: ignore[reportPrivateUsage]
+        with pytest.raises(BmcSessionLost, match="does not know our session any more"):
+            bmc.power_state()
+        bmc._wire.use_token(None)  # pyright: ignore[reportPrivateUsage]
+        with pytest.raises(BmcLoginRefused):
+            bmc.power_state()
 
 
 def test_a_bmc_without_a_session_service_is_opened_by_basic(client: Client) -> None:
