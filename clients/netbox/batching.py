@@ -11,8 +11,9 @@ BATCH = 50
 """Objects in one request. Larger ones are not quicker (docs/benchmarks.md) and hold NetBox's row locks for longer."""
 
 PARTS = 100
-"""Parts that one request's devices may bring: NetBox makes them of the type's templates, in some 70 ms each (seen at a load of 5 on two cores). Fifty
-switches of 64 ports in one request would take it minutes, longer than a heartbeat may be away."""
+"""Parts that one request's devices may bring: NetBox makes them of the type's templates, in some 70 ms each
+(seen at a load of 5 on two cores). Fifty switches of 64 ports in one request would take it minutes, longer
+than a heartbeat may be away."""
 
 type Item = tuple[str, Row]
 
