@@ -294,6 +294,8 @@ class OnboardingReport(Model):
     site: Name
     racks: tuple[RackReport, ...] = ()
     missing: tuple[Name, ...] = ()
+    switches_unread: int = 0
+    """Declared switches that were not found or would not be read: their cables are unverified."""
     not_recorded: tuple[str, ...] = ()
     """Objects that NetBox would not have, each with its reason."""
 

@@ -80,7 +80,13 @@ class SiteOnboarding:
         await self._import_report(site)
         cables = await self._record_cables(site, switches, racks)
         not_recorded = await self._report_recording(site, (frame, *(rack.recorded for rack in racks), cables))
-        return OnboardingReport(site=site.name, racks=racks, missing=found.missing, not_recorded=not_recorded)
+        return OnboardingReport(
+            site=site.name,
+            racks=racks,
+            missing=found.missing,
+            switches_unread=switches.total - switches.read,
+            not_recorded=not_recorded,
+        )
 
     # --- phases ---------------------------------------------------------------------------------------------------
 
@@ -251,6 +257,14 @@ def outcome_of(report: OnboardingReport) -> Outcome:
             kind="not-recorded",
             do="Mend what the findings name in NetBox, then retry the operation.",
             details=report.not_recorded[:20],
+        )
+    if not left and report.switches_unread:
+        return Outcome(
+            state=OperationState.PARTIAL,
+            reason=f"{report.good} servers of {report.site} are in order; {report.switches_unread} switches were not read, "
+            "so their cables are unverified",
+            kind="switches-left",
+            do="Mend what the findings name, then retry the operation.",
         )
     if not left:
         return Outcome(state=OperationState.SUCCEEDED, reason=f"{report.good} servers of {report.site} are in order")

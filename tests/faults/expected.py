@@ -58,12 +58,12 @@ def not_found(fault: str, target: str, *warnings: str, **arguments: Any) -> Cell
 
 
 def unverified(fault: str, target: str, *kinds: str, reason: str = "", **arguments: Any) -> Cell:
-    """A switch that cannot be read: it is told, its cables are unverified, and no server is stopped for it."""
+    """A switch that cannot be read: it is told, its cables are unverified, no server is stopped, and the operation is not whole."""
     return Cell(
         fault,
         target,
         arguments,
-        state="succeeded",
+        state="partial",
         critical=frozenset(kinds),
         warnings=frozenset({"cable-unverified"}),
         available=ALL,
