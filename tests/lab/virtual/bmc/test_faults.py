@@ -109,8 +109,10 @@ def test_a_bmc_says_yes_and_does_nothing(site: TestSite, about: str) -> None:
     before = len(site.changes("r1-s04"))
     if about == "reset":
         assert bmc.post(RESET, json={"ResetType": "ForceOff"}).is_success
-    else:
+    elif about == "password":
         assert bmc.patch(ACCOUNT, json={"Password": NEW}).is_success
+    else:
+        assert bmc.patch(SYSTEM, json={"AssetTag": "shelf-7"}).is_success
     assert [entry["what"] for entry in site.changes("r1-s04")[before:]] == ["lied"]
     assert bmc.get(SYSTEM).json()["PowerState"] == "On"
 
