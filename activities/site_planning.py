@@ -89,7 +89,7 @@ class SitePlanning:
             "discovery": sightings(seen.bundle.site, seen.discovery),
             "switches": seen.switches.sightings,
             "verification": seen.verdict.sightings,
-            "cabling": judge_trunks(seen.bundle.site, seen.switches).sightings,
+            "cabling": seen.trunks.sightings,
             "inventory": tuple(_drifted(order, flag) for flag in flags),
         }
         new = resolved = open_ = count = 0
@@ -127,10 +127,11 @@ class _Seen:
         self, bundle: SiteBundle, discovery: Discovery, switches: SwitchReadings, racks: Iterable[RackVerdict]
     ) -> None:
         racks = tuple(racks)
+        self.trunks = judge_trunks(bundle.site, switches)
         self.bundle, self.discovery, self.switches = bundle, discovery, switches
         self.verdict = RackVerdict(
             servers=tuple(server for rack in racks for server in rack.servers),
-            cables=tuple(cable for rack in racks for cable in rack.cables) + judge_trunks(bundle.site, switches).cables,
+            cables=tuple(cable for rack in racks for cable in rack.cables) + self.trunks.cables,
             sightings=tuple(sighting for rack in racks for sighting in rack.sightings),
         )
         self.servers: tuple[ServerFacts, ...] = self.verdict.servers
@@ -141,7 +142,7 @@ class _Seen:
             *sightings(self.bundle.site, self.discovery),
             *self.switches.sightings,
             *self.verdict.sightings,
-            *judge_trunks(self.bundle.site, self.switches).sightings,
+            *self.trunks.sightings,
         )
 
 

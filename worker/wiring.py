@@ -112,7 +112,7 @@ DEVICES: Mapping[type, Callable[[DevicesParts], object]] = {
         p.bmcs, p.secrets, utc_now, lockout_window_s=p.lockout_window_s, secret_marker=p.secret_marker
     ),
     SiteSurvey: lambda p: SiteSurvey(p.bmcs, p.switches.presence, p.artifacts),
-    SiteNaming: lambda p: SiteNaming(Logins(BmcDoors(p.bmcs, p.secrets), p.secrets, utc_now), p.artifacts),
+    SiteNaming: lambda p: SiteNaming(p.bmc_logins, p.artifacts),
     SiteReading: lambda p: SiteReading(p.bmc_logins, p.switch_logins, p.artifacts),
 }
 
