@@ -64,13 +64,22 @@ class Logins[A: Account]:
             LoginBudgetSpent: a try of this lock-out window is not known to have succeeded.
             LoginRefused: somebody else changed the password, or a take-over was cut off: take over first.
         """
+        slot = self.check_budget(target)
+        with self.connect(target) as door, self.log_in(door, target, slot) as session:
+            yield session
+
+    def check_budget(self, target: DeviceTarget) -> CredentialSlot:
+        """The credential to read with, if it may be tried now; asks the device nothing.
+
+        Raises:
+            LoginBudgetSpent: a try of this lock-out window is not known to have succeeded.
+        """
         state = self.secrets.credential_state(target.site, target.device)
         slot = CredentialSlot.CURRENT if state.has_current else CredentialSlot.FACTORY
         step = reading_step(state, slot, window_s=self.window_s(target), now=self.clock())
         if isinstance(step, Wait):
             raise self.budget_spent(target, step)
-        with self.connect(target) as door, self.log_in(door, target, slot) as session:
-            yield session
+        return slot
 
     def connect(self, target: DeviceTarget) -> Door[A]:
         return self._doors.connect(target)

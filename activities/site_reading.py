@@ -11,9 +11,9 @@ from temporalio import activity
 
 from activities.artifacts import ModelShelf
 from activities.bmc_login import BmcLogins
-from activities.heartbeat import beat
+from activities.heartbeat import beat, is_retry
 from activities.switch_login import SwitchLogins
-from activities.takeover import take_over
+from activities.takeover import check_budget, take_over
 from domain.artifact import ArtifactStore
 from domain.bmc import BmcTarget, Goal
 from domain.discovery import Discovery, FoundAt
@@ -33,6 +33,7 @@ from domain.onboarding import (
     TakeSwitchesOrder,
 )
 from domain.order import DEVICES_QUEUE
+from domain.secret import CredentialState
 from domain.site import SiteDeclaration
 from domain.switch_readings import merged, switch_refused, take_over_unfinished, without_unfinished, wrong_serial
 from domain.switch_sight import facts_of_switch, sight_of
@@ -55,9 +56,17 @@ class SiteReading:
 
     @activity.defn
     def read_switches(self, order: ReadSwitchesOrder) -> SwitchesRead:
-        """What every found switch is and sees. One that will not be read is a sighting; its cables stay unverified."""
+        """What every found switch is and sees. One that will not be read is a sighting; its cables stay unverified.
+
+        Raises:
+            LoginBudgetSpent: only in a retry: a try of an attempt that was cut off is waited out before anybody is asked.
+        """
         site = self._shelf.get(SiteBundle, order.site.bundle).site
         found = self._shelf.get(Discovery, order.discovery).switches
+        if is_retry():
+            for at in found:
+                if not self._half_taken_over(site, at):
+                    self._switches.check_budget(switch_target(site, at))
         with ThreadPoolExecutor(SWITCHES_AT_ONCE, thread_name_prefix="switch") as threads:
             parts = list(threads.map(self._read_switch, repeat(site), found))
         return self._kept(site, merged(parts))
@@ -67,10 +76,16 @@ class SiteReading:
         """Gives each switch that is not ours yet a password of ours, known to work and kept; a retry neither loses nor doubles one.
 
         A switch that cannot be taken over is a sighting and stops nobody. One whose take-over had been cut off is read now.
+
+        Raises:
+            LoginBudgetSpent: only in a retry: a try of an attempt that was cut off is waited out before anybody is asked.
         """
         site = self._shelf.get(SiteBundle, order.site.bundle).site
         before = self._shelf.get(SwitchReadings, order.switches)
         found = [at for at in self._shelf.get(Discovery, order.discovery).switches if at.name in before.not_ours]
+        if is_retry():
+            for at in found:
+                check_budget(self._switches, switch_target(site, at), Goal.OWN)
         with ThreadPoolExecutor(SWITCHES_AT_ONCE, thread_name_prefix="switch") as threads:
             outcomes = list(threads.map(self._take_over_switch, repeat(site), found, repeat(before)))
         others = without_unfinished(before).model_copy(update={"not_ours": ()})
@@ -98,8 +113,7 @@ class SiteReading:
         return SwitchReadings() if read_already else self._read_switch(site, at), taken.changed
 
     def _read_switch(self, site: SiteDeclaration, at: FoundAt) -> SwitchReadings:
-        state = self._switches.secrets.credential_state(site.name, at.name)
-        if state.has_pending:
+        if self._half_taken_over(site, at):
             # Which password is right is found out by the take-over; a try of ours now would only use up its budget.
             return SwitchReadings(sightings=(take_over_unfinished(site, at.name),), not_ours=(at.name,))
         try:
@@ -115,8 +129,14 @@ class SiteReading:
             facts=(facts_of_switch(at.name, identity, interfaces),),
             sightings=wrong,
             # Another switch than the declared one is reported, not adopted.
-            not_ours=() if state.has_current or wrong else (at.name,),
+            not_ours=() if self._state(site, at).has_current or wrong else (at.name,),
         )
+
+    def _half_taken_over(self, site: SiteDeclaration, at: FoundAt) -> bool:
+        return self._state(site, at).has_pending
+
+    def _state(self, site: SiteDeclaration, at: FoundAt) -> CredentialState:
+        return self._switches.secrets.credential_state(site.name, at.name)
 
     # --- servers --------------------------------------------------------------------------------------------------
 

@@ -43,18 +43,25 @@ def take_over[A: Account](
         PasswordNotTaken: it acknowledged the new password and does not take it.
         AccountRefused: it accepts no password of ours.
     """
-    # Looked at before anything is connected to: a device that must be left alone gets no request either.
-    state = logins.secrets.credential_state(target.site, target.device)
-    now, window_s = logins.clock(), logins.window_s(target)
-    first = next_step(state, Run(), goal, window_s=window_s, now=now, not_before=not_before)
-    if isinstance(first, Wait):
-        raise logins.budget_spent(target, first)
+    check_budget(logins, target, goal)
     with logins.connect(target) as door:
         run = TakeOver(logins, door, target, goal, not_before, beat)
         try:
             return run.run()
         finally:
             run.close()
+
+
+def check_budget[A: Account](logins: Logins[A], target: DeviceTarget, goal: Goal) -> None:
+    """Whether a take-over may begin now; asks the device nothing: one that must be left alone gets no request either.
+
+    Raises:
+        LoginBudgetSpent: tries of this lock-out window are unaccounted for; carries the time to wait.
+    """
+    state = logins.secrets.credential_state(target.site, target.device)
+    first = next_step(state, Run(), goal, window_s=logins.window_s(target), now=logins.clock())
+    if isinstance(first, Wait):
+        raise logins.budget_spent(target, first)
 
 
 class TakeOver[A: Account]:

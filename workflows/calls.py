@@ -41,7 +41,7 @@ from domain.operation import (
     WaitingRecord,
 )
 from workflows.activity import Activity
-from workflows.policies import ACCOUNTS, BMC, INVENTORY, LOGIN, SCAN, STORE, SWITCH
+from workflows.policies import ACCOUNTS, BMC, INVENTORY, LOGIN, SCAN, STORE
 
 OPEN_OPERATION = Activity("open_operation", "Open a row for the scheduled run", OpenOrder, Operation, STORE)
 TAKE_OPERATION = Activity("take_operation", "Take the operation", TakeOrder, Taken, STORE)
@@ -64,7 +64,7 @@ TAKE_OVER_SWITCHES = Activity(
     "take_over_switches", "Take over the switches' credentials", TakeSwitchesOrder, SwitchesRead, ACCOUNTS
 )
 NAME_BMCS = Activity("name_bmcs", "Ask unknown BMCs who they are", NameOrder, Discovered, SCAN)
-READ_SWITCHES = Activity("read_switches", "Read the switches", ReadSwitchesOrder, SwitchesRead, SWITCH)
+READ_SWITCHES = Activity("read_switches", "Read the switches", ReadSwitchesOrder, SwitchesRead, LOGIN)
 TAKE_OVER_CREDENTIALS = Activity("take_over_credentials", "Take over the BMC's credentials", ServerTask, Opened, LOGIN)
 READ_SERVER = Activity("read_server", "Read hardware and firmware", ServerTask, ServerRead, BMC)
 READ_KNOWN_SERVERS = Activity("read_known_servers", "Read the servers that know us", ReadKnownOrder, KnownRead, SCAN)

@@ -46,7 +46,6 @@ BMC = Policy(timedelta(minutes=2), scaled(600), _retry(1, 60), heartbeat=ALIVE)
 LOGIN = Policy(timedelta(minutes=2), max(scaled(2700), timedelta(seconds=60)), _retry(1, 60), heartbeat=ALIVE)
 """Outlives two lock-out windows: a try that a crash left unaccounted for is waited out, not given up on."""
 
-SWITCH = Policy(timedelta(minutes=2), scaled(600), _retry(1, 30), heartbeat=ALIVE)
 SCAN = Policy(timedelta(minutes=15), scaled(1800), _retry(1, 60), heartbeat=ALIVE)
 """Looking at a whole range of addresses."""
 

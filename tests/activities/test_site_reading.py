@@ -1,9 +1,11 @@
 """Reading a virtual rack's switches and servers, each step twice."""
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from temporalio.testing import ActivityEnvironment
 
 from domain.account import LoginBudgetSpent, LoginRefused
 from domain.artifact import ArtifactRef
@@ -98,6 +100,28 @@ def test_a_wrong_switch_login_is_tried_once_in_a_window_and_counted(world: Readi
     world.wait(WINDOW_S)
     assert world.read_switches(discovery).read == 3
     assert world.secrets.credential_state(SITE, "r1-leaf-a").tries == ()
+
+
+def test_a_retry_waits_out_the_try_that_a_killed_attempt_left_and_asks_nobody_meanwhile(world: ReadingWorld) -> None:
+    discovery = world.discovery()
+    world.secrets.record_try(SITE, "r1-leaf-a", CredentialSlot.FACTORY, world.clock(), WINDOW_S)
+    world.wait(60)
+    asked = len(world.site.requests("r1-leaf-b"))
+    second = ActivityEnvironment()
+    second.info = replace(second.info, attempt=2)
+    with pytest.raises(LoginBudgetSpent) as spent:
+        second.run(world.read_switches, discovery)
+    assert spent.value.retry_after_s == pytest.approx(WINDOW_S - 60, abs=5)
+    assert len(world.site.requests("r1-leaf-b")) == asked
+    world.wait(WINDOW_S)
+    read = second.run(world.read_switches, discovery)
+    assert (read.read, read.sightings) == (3, ())
+
+    world.secrets.record_try(SITE, "r1-leaf-a", CredentialSlot.FACTORY, world.clock(), WINDOW_S)
+    with pytest.raises(LoginBudgetSpent):
+        second.run(world.take_over_switches, discovery, read)
+    world.wait(WINDOW_S)
+    assert second.run(world.take_over_switches, discovery, read).taken_over == ("r1-leaf-a", "r1-leaf-b", "r1-oob")
 
 
 def test_a_site_without_a_switch_login_says_what_to_do(world: ReadingWorld) -> None:
