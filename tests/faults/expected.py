@@ -1,9 +1,10 @@
 """What onboarding makes of each fault of the lab's switchboard: written by hand from docs/faults.md, never from what a run printed.
 
-Every cell seeds one fault at a site of two servers, before it is onboarded for the first time.
+Every cell seeds one fault at a site of two servers, before it is onboarded for the first time; a cell `once onboarded` seeds it
+afterwards and onboards again.
 """
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 ALL = frozenset({"r1-s01", "r1-s02"})
@@ -26,6 +27,7 @@ class Cell:
     missing: frozenset[str] = frozenset()
     reason: str = ""
     """Part of what the findings say: a right finding with a wrong reason is no help at night."""
+    once_onboarded: bool = False
 
     @property
     def name(self) -> str:
@@ -76,6 +78,10 @@ def not_taken_over(fault: str, target: str, kind: str, **arguments: Any) -> Cell
     return Cell(fault, target, arguments, state="succeeded", critical=frozenset({kind}), available=ALL)
 
 
+def later(cell: Cell) -> Cell:
+    return replace(cell, once_onboarded=True)
+
+
 S, LEAF = "r1-s01", "r1-leaf-a"
 
 CELLS = (
@@ -96,6 +102,13 @@ CELLS = (
     quarantined("lie", S, "not-read", about="password"),
     quarantined("locked-out", S, "not-read"),
     quarantined("password-unknown", S, "not-read"),
+    # Once it is discovered: reading gives up, or names the part that it could not read
+    quarantined("stall", S, "not-read", path="/redfish/v1/Systems"),
+    quarantined("drop", S, "not-read", path="/redfish/v1/Systems"),
+    quarantined("error", S, "not-read", status=503, path="/redfish/v1/SessionService"),
+    # Once its certificate is remembered, no password is sent to another one
+    later(quarantined("other-certificate", S, "not-read", reason="certificate")),
+    later(quarantined("gpu-missing", S, "gpu-count", part="GPU0")),
     # What stands in the server
     quarantined("gpu-missing", S, "gpu-count", part="GPU0"),
     quarantined("drive-missing", S, "drive-count", part="NVMe1"),
@@ -123,6 +136,13 @@ CELLS = (
     not_taken_over("switch-apply-hangs", LEAF, "apply-unfinished", state="apply"),
     rides_out("switch-confirm-fails", LEAF),
     rides_out("switch-reboot", LEAF, seconds=2),
+    not_taken_over("switch-reboot", LEAF, "switch-refused", state="apply", seconds=2),
+    not_taken_over("switch-lie", LEAF, "password-not-taken", what="apply"),
+    rides_out("switch-foreign-apply", LEAF, patch='{"system":{"hostname":"other"}}', when="after-diff"),
+    unverified("stall", LEAF, "switch-unreachable", path="/nvue_v1/interface"),
+    rides_out("expired-certificate", LEAF),
+    rides_out("other-certificate", LEAF),
+    later(unverified("other-certificate", LEAF, "switch-certificate-changed")),
     # The installer's password, which the declaration names, is gone with the reset.
     unverified("switch-factory-reset", LEAF, "switch-login-refused"),
 )  # fmt: skip

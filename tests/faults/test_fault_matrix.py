@@ -55,6 +55,9 @@ def test_a_fault_is_ridden_out_or_told_and_mending_it_brings_the_server_in(
 
 def proved(product: Product, site: DeclaredSite, cell: Cell) -> list[str]:
     """What was seen: the outcome, critical findings, warnings, servers that are in, touches."""
+    if cell.once_onboarded:
+        product.declare(site)
+        assert product.apply(site)["state"] == "succeeded"
     site.lab.seed(cell.fault, cell.target, times=cell.times, **cell.arguments)
     product.declare(site)
     done = product.apply(site)
