@@ -23,7 +23,7 @@ type Name = Annotated[str, StringConstraints(pattern=r"^[a-z0-9]([a-z0-9-]{0,38}
 type PortName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9][A-Za-z0-9_./-]{0,39}$")]
 """A port as the device itself calls it: `swp1`, `dpu0-p0`, `bmc`."""
 
-type MacAddress = Annotated[str, StringConstraints(pattern=r"^([0-9a-f]{2}:){5}[0-9a-f]{2}$", to_lower=True)]
+type MacAddress = Annotated[str, StringConstraints(pattern=r"^([0-9a-fA-F]{2}:){5}[0-9a-fA-F]{2}$", to_lower=True)]
 """Six octets, lower case, colons."""
 
 type SerialNumber = Annotated[str, StringConstraints(min_length=1, max_length=64, strip_whitespace=True)]

@@ -21,7 +21,7 @@ from domain.server_class import ServerClass
 KIND = "site-onboarding"
 
 PER_SERVER = 40
-"""What a server may bring besides the parts that its class counts: module bays and types, its BMC's address."""
+"""What a server may bring besides the parts that its class counts: bays of its type, module types and their makers, its BMC's address."""
 
 
 def wanted_records(
@@ -112,6 +112,8 @@ def _as_change(move: LifecycleMove) -> Change:
 
 
 _OF_SERVERS = (
+    Endpoint.MANUFACTURER,
+    Endpoint.MODULE_BAY_TEMPLATE,
     Endpoint.DEVICE,
     Endpoint.MODULE_BAY,
     Endpoint.MODULE_TYPE,
