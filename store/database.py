@@ -8,15 +8,25 @@ from datetime import UTC, datetime
 from typing import Any, Protocol
 
 from pydantic import BaseModel
-from sqlalchemy import ColumnElement, Connection, Engine, Select, Table, create_engine, or_
+from sqlalchemy import ColumnElement, Connection, Engine, ExceptionContext, Select, Table, create_engine, event, or_
+from sqlalchemy.exc import DBAPIError
 
 from domain.access import Place
+from domain.errors import Transient
 from domain.operation import sortable_id
 from domain.paging import PAGE_LIMIT, Page, PageRequest
 
 LEVELS = ("region", "site", "rack", "server")
 
+CONNECT_TIMEOUT_S = 10
+
 type Clock = Callable[[], datetime]
+
+
+class DatabaseUnreachable(Transient):
+    """Postgres does not answer, is starting or stopping, or has no connection left."""
+
+    kind = "database-unreachable"
 
 
 class Transactions(Protocol):
@@ -49,8 +59,40 @@ def utc_now() -> datetime:
 
 
 def connect(url: str, pool_size: int = 8) -> Engine:
-    """A pooled engine that checks a connection before it lends it: a restarted Postgres costs no request."""
-    return create_engine(url, pool_size=pool_size, max_overflow=pool_size, pool_pre_ping=True)
+    """A pooled engine that checks a connection before it lends it: a restarted Postgres costs no request.
+
+    What is done with it raises `DatabaseUnreachable` when Postgres is away.
+    """
+    engine = create_engine(
+        url,
+        pool_size=pool_size,
+        max_overflow=pool_size,
+        pool_pre_ping=True,
+        connect_args={"connect_timeout": CONNECT_TIMEOUT_S},
+    )
+    event.listen(engine, "handle_error", _raise_ours_if_away)
+    return engine
+
+
+def _raise_ours_if_away(context: ExceptionContext) -> None:
+    # A ping that fails is the pool's own way to find out that it needs another connection.
+    if context.is_pre_ping or not _away(context):
+        return
+    raise DatabaseUnreachable(
+        "Postgres does not answer.",
+        do="See `edgewright status`; `edgewright up` starts the embedded one. Nothing is lost: send the request again.",
+    ) from context.original_exception
+
+
+def _away(context: ExceptionContext) -> bool:
+    if context.is_disconnect:
+        return True
+    error = context.sqlalchemy_exception
+    # Classes of SQLSTATE: 08 connection, 53 out of resources, 57 operator intervention; none at all: nobody answered.
+    state = getattr(context.original_exception, "sqlstate", None) or ""
+    return isinstance(error, DBAPIError) and (
+        state[:2] in ("08", "53", "57") or (context.connection is None and not state)
+    )
 
 
 def new_id(prefix: str, at: datetime) -> str:

@@ -172,3 +172,14 @@ async def test_evidence_is_read_from_the_ledger_and_its_export_verifies(
 async def test_readyz_is_ready_on_migrated_and_bootstrapped_services(http: httpx.AsyncClient) -> None:
     answer = await http.get("/readyz")
     assert answer.json()["ready"] is True, answer.text
+
+
+async def test_without_postgres_a_request_is_answered_503_and_says_what_to_do(real: Services) -> None:
+    away = store.connect("postgresql+psycopg://nobody@127.0.0.1:1/nothing")
+    app = create_app(replace(real, operations=OperationRows(away)), with_chores=False)
+    transport = httpx.ASGITransport(app=app, raise_app_exceptions=False)
+    async with httpx.AsyncClient(transport=transport, base_url="http://api.test", trust_env=False) as client:
+        answer = await client.get("/v1/operations", headers=as_token())
+    assert answer.status_code == 503
+    assert answer.json()["type"] == "urn:edgewright:problem:database-unreachable"
+    assert "edgewright up" in answer.json()["do"]
