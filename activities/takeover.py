@@ -129,6 +129,8 @@ class TakeOver[A: Account]:
                 raise PasswordNotTaken(
                     f"{self._target.endpoint} acknowledged its new password but still takes only the old one.",
                     do=f"It is tried again. If it stays so, restart the {self._logins.word}.",
+                    # Sooner there is no try left, and what would be told is that, and not what is wrong.
+                    retry_after_s=self._logins.window_s(self._target),
                 )
             case Done():
                 pass

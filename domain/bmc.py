@@ -1,7 +1,6 @@
 """Baseboard management controllers: where they are, how they are trusted, what we ask of them, what can go wrong."""
 
 from collections.abc import Callable
-from datetime import datetime
 from enum import StrEnum
 from typing import Protocol, Self
 
@@ -286,24 +285,9 @@ class Goal(StrEnum):
     """As OWN, but a person said that the BMC is back at its factory login: what we have in hand is not tried."""
 
 
-class TakeOverOrder(Model):
-    target: BmcTarget
-    goal: Goal = Goal.OWN
-    not_before: datetime | None = None
-
-
 class TakenOver(Model):
     """`changed`: the device has another password than before this operation. `notes` are for the report: no secret."""
 
     changed: bool
     policy: AccountPolicy = AccountPolicy()
     notes: tuple[str, ...] = ()
-
-
-class ObserveServerOrder(Model):
-    target: BmcTarget
-
-
-class PowerOrder(Model):
-    target: BmcTarget
-    patience_s: float = Field(default=60.0, gt=0)

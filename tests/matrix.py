@@ -47,6 +47,7 @@ class Table:
     lines: dict[str, list[str]] = field(init=False)
 
     def __post_init__(self) -> None:
+        assert len(set(self.cells)) == len(self.cells), "each cell has a line of its own"
         self.lines = {cell: self._not_run(cell) for cell in self.cells} | self._written()
 
     @property

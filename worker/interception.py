@@ -36,7 +36,9 @@ class _Translating(ActivityInboundInterceptor):
         try:
             return await self.next.execute_activity(input)
         except EdgewrightError as error:
-            raise as_application_error(error) from error
+            activity.logger.debug("%s", error.message, exc_info=error)
+            # Without its causes: with their traces Temporal cuts a failure off, and the kind goes first.
+            raise as_application_error(error) from None
 
 
 class ErrorTranslation(Interceptor):

@@ -76,6 +76,8 @@ class WorkerSettings(BaseSettings):
     graceful_stop_s: float = Field(default=20, ge=0)
     lockout_window_s: float = Field(default=900, gt=0)
     """How long a failed login is taken to count at a device that does not say so itself: longer than vendors' own times."""
+    device_answer_s: float = Field(default=30, gt=0)
+    """How long a BMC or switch may take to answer one request: BMCs that are busy take long."""
     secret_marker: str = ""
     """Stands in front of every password that is generated for a device, so that tests find one that leaked."""
 

@@ -12,7 +12,6 @@ from sqlalchemy import Engine
 
 import store
 from activities.acceptance import AcceptanceActivities
-from activities.bmc import BmcActivities
 from activities.bmc_login import BmcDoors, BmcLogins
 from activities.evidence import EvidenceActivities
 from activities.fleet import FleetActivities
@@ -27,8 +26,8 @@ from activities.site_reading import SiteReading
 from activities.site_survey import SiteSurvey
 from activities.switch_login import SwitchDoors, SwitchLogins
 from clients.netbox import NetBoxInventory
-from clients.nvue import NvueFactory
-from clients.redfish import RedfishBmcs
+from clients.nvue import NvueFactory, SwitchTimeouts
+from clients.redfish import BmcTimeouts, RedfishBmcs
 from domain.account import Account
 from domain.artifact import ArtifactStore
 from domain.bmc import BmcFactory
@@ -46,6 +45,8 @@ from store.standing import FindingRows, HoldRows
 from worker.settings import NetBoxSettings, SettingsIncomplete, WorkerSettings
 from workflows import calls
 from workflows.activity import Activity
+
+SURVEY_TRIES = 2
 
 
 class WiringIncomplete(Rejected):
@@ -75,6 +76,8 @@ class DevicesParts:
     """What a queue at devices works with: no inventory and no Postgres, so that its worker can stand at a site."""
 
     bmcs: BmcFactory
+    surveyed: BmcFactory
+    """The same with less patience: one BMC that stalls must not hold up the discovery of a site."""
     switches: SwitchFactory
     secrets: SecretStore
     artifacts: ArtifactStore
@@ -108,10 +111,7 @@ CONTROL: Mapping[type, Callable[[ControlParts], object]] = {
 }
 
 DEVICES: Mapping[type, Callable[[DevicesParts], object]] = {
-    BmcActivities: lambda p: BmcActivities(
-        p.bmcs, p.secrets, utc_now, lockout_window_s=p.lockout_window_s, secret_marker=p.secret_marker
-    ),
-    SiteSurvey: lambda p: SiteSurvey(p.bmcs, p.switches.presence, p.artifacts),
+    SiteSurvey: lambda p: SiteSurvey(p.surveyed, p.switches.presence, p.artifacts),
     SiteNaming: lambda p: SiteNaming(p.bmc_logins, p.artifacts),
     SiteReading: lambda p: SiteReading(p.bmc_logins, p.switch_logins, p.artifacts),
 }
@@ -196,8 +196,9 @@ def _control_parts() -> ControlParts:
 def _devices_parts(settings: WorkerSettings) -> DevicesParts:
     stores = StoreSettings()
     return DevicesParts(
-        bmcs=RedfishBmcs(),
-        switches=NvueFactory(),
+        bmcs=RedfishBmcs(BmcTimeouts(read_s=settings.device_answer_s)),
+        surveyed=RedfishBmcs(BmcTimeouts(read_s=settings.device_answer_s, tries=SURVEY_TRIES)),
+        switches=NvueFactory(SwitchTimeouts(read_s=settings.device_answer_s)),
         secrets=store.secrets_from(stores),
         artifacts=store.artifacts_from(stores),
         secret_marker=settings.secret_marker,

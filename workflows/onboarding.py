@@ -35,8 +35,9 @@ from workflows.calls import (
     REPORT_FINDINGS,
     TAKE_OVER_SWITCHES,
 )
+from workflows.failures import reason_of
 from workflows.onboarding_rack import RackOnboarding
-from workflows.runbook import Ended, Runbook, reason_of
+from workflows.runbook import Ended, Runbook
 from workflows.site_observation import Observed, SiteObservation
 
 TITLES = {

@@ -37,7 +37,7 @@ from workflows.calls import (
     REPORT_FINDINGS,
     TAKE_OVER_CREDENTIALS,
 )
-from workflows.runbook import trouble_of
+from workflows.failures import trouble_of
 
 WINDOW = 16
 """How many servers of a rack are spoken to at once."""

@@ -9,12 +9,10 @@ from datetime import datetime
 from functools import partial
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, ChildWorkflowError, FailureError
-from temporalio.exceptions import TimeoutError as TemporalTimeout
+from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, ChildWorkflowError
 
 from domain.access import Place
 from domain.hold import Hold, HoldQuery
-from domain.judgement import Trouble
 from domain.operation import (
     Choice,
     EndOrder,
@@ -41,6 +39,7 @@ from workflows.calls import (
     RECORD_WAITING,
     TAKE_OPERATION,
 )
+from workflows.failures import reason_of
 from workflows.policies import HOLD_LOOK_AGAIN
 from workflows.search_attributes import BLOCKED, KIND, OPERATION_ID, PHASE, mark
 
@@ -396,22 +395,3 @@ class Runbook:
             for step in self._steps.values()
         ]
         workflow.set_current_details("\n".join(lines)[:18_000])
-
-
-def reason_of(error: FailureError) -> str:
-    """The message a person should read: the innermost failure's, without Temporal's wrapping."""
-    cause: BaseException = error
-    while isinstance(cause, FailureError) and cause.cause is not None:
-        cause = cause.cause
-    return str(cause.message) if isinstance(cause, FailureError) else str(cause)
-
-
-def trouble_of(error: FailureError) -> Trouble:
-    """Kind, message and advice as the activity's error had them; what Temporal itself says (a timeout) is a kind of its own."""
-    cause: BaseException = error
-    while isinstance(cause, FailureError) and cause.cause is not None:
-        cause = cause.cause
-    if isinstance(cause, ApplicationError) and cause.details and isinstance(cause.details[0], dict):
-        return Trouble.model_validate(cause.details[0])
-    kind = "no-answer-in-time" if isinstance(cause, TemporalTimeout) else "not-read"
-    return Trouble(kind=kind, message=reason_of(error))

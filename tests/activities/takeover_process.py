@@ -105,10 +105,11 @@ def _run(order: dict[str, Any]) -> dict[str, Any]:
 
 
 def _take_over_bmc(order: dict[str, Any], store: Any, now: datetime, fuse: _Fuse) -> TakenOver:
-    from activities.bmc import BmcActivities
+    from activities.bmc_login import BmcDoors
+    from activities.logins import Logins
+    from activities.takeover import take_over
     from clients.redfish import RedfishBmcs
     from clients.redfish.trust import TrustingAdapter
-    from domain.bmc import TakeOverOrder
 
     send = TrustingAdapter.send
 
@@ -120,9 +121,8 @@ def _take_over_bmc(order: dict[str, Any], store: Any, now: datetime, fuse: _Fuse
         return answer
 
     TrustingAdapter.send = killing_send  # type: ignore[method-assign]
-    activities = BmcActivities(RedfishBmcs(), store, lambda: now, secret_marker="EWSECRET")
-    target = BmcTarget.model_validate(order["target"])
-    return activities.ensure_credentials_taken_over(TakeOverOrder(target=target, goal=Goal(order["goal"])))
+    logins = Logins(BmcDoors(RedfishBmcs(), store), store, lambda: now, secret_marker="EWSECRET")
+    return take_over(logins, BmcTarget.model_validate(order["target"]), Goal(order["goal"]))
 
 
 def _take_over_switch(order: dict[str, Any], store: Any, now: datetime, fuse: _Fuse) -> TakenOver:
@@ -152,7 +152,7 @@ def _take_over_switch(order: dict[str, Any], store: Any, now: datetime, fuse: _F
 
 def _serve() -> None:
     # Loaded once, here, so that a child costs a fork and not a start.
-    for module in ("activities.bmc", "clients.redfish", "clients.nvue", "activities.switch_login"):
+    for module in ("activities.bmc_login", "clients.redfish", "clients.nvue", "activities.switch_login"):
         importlib.import_module(module)
     for line in sys.stdin:
         order = json.loads(line)

@@ -1,7 +1,6 @@
 """Looks for the marker that every secret of the lab begins with, in everything that Temporal, databases and files hold."""
 
 import base64
-import binascii
 import gzip
 import subprocess
 import zlib
@@ -25,7 +24,7 @@ def decoded_texts(document: Json) -> Iterator[str]:
         yield document
         try:
             yield base64.b64decode(document, validate=True).decode()
-        except (binascii.Error, UnicodeDecodeError):
+        except ValueError:
             return
     elif isinstance(document, dict):
         for key, value in document.items():

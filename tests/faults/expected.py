@@ -32,7 +32,8 @@ class Cell:
     @property
     def name(self) -> str:
         given = "".join(f" {name}={value}" for name, value in self.arguments.items())
-        return f"{self.fault} {self.target}{given}{f' x{self.times}' if self.times else ''}"
+        often = f" x{self.times}" if self.times else ""
+        return f"{self.fault} {self.target}{given}{often}{' once onboarded' if self.once_onboarded else ''}"
 
     @property
     def touches(self) -> int:
@@ -99,15 +100,15 @@ CELLS = (
     rides_out("lie", S, about="power-state"),
     rides_out("lie", S, about="reset"),
     rides_out("lie", S, about="patch"),
-    quarantined("lie", S, "not-read", about="password"),
-    quarantined("locked-out", S, "not-read"),
-    quarantined("password-unknown", S, "not-read"),
+    quarantined("lie", S, "password-not-taken", about="password"),
+    quarantined("locked-out", S, "credentials-unknown"),
+    quarantined("password-unknown", S, "credentials-unknown"),
     # Once it is discovered: reading gives up, or names the part that it could not read
-    quarantined("stall", S, "not-read", path="/redfish/v1/Systems"),
-    quarantined("drop", S, "not-read", path="/redfish/v1/Systems"),
-    quarantined("error", S, "not-read", status=503, path="/redfish/v1/SessionService"),
+    quarantined("stall", S, "bmc-unreachable", reason="did not answer within", path="/redfish/v1/Systems"),
+    quarantined("drop", S, "bmc-unreachable", reason="broke the connection", path="/redfish/v1/Systems"),
+    quarantined("error", S, "bmc-busy", status=503, path="/redfish/v1/SessionService*"),
     # Once its certificate is remembered, no password is sent to another one
-    later(quarantined("other-certificate", S, "not-read", reason="certificate")),
+    later(quarantined("other-certificate", S, "bmc-certificate-changed")),
     later(quarantined("gpu-missing", S, "gpu-count", part="GPU0")),
     # What stands in the server
     quarantined("gpu-missing", S, "gpu-count", part="GPU0"),
@@ -133,7 +134,7 @@ CELLS = (
     Cell("switch-lie", LEAF, {"what": "serial"}, state="succeeded", critical=frozenset({"serial-mismatch"}), available=ALL),
     rides_out("switch-lie", LEAF, what="links"),
     not_taken_over("switch-apply-fails", LEAF, "switch-rolled-back"),
-    not_taken_over("switch-apply-hangs", LEAF, "apply-unfinished", state="apply"),
+    not_taken_over("switch-apply-hangs", LEAF, "apply-unfinished", state="readying"),
     rides_out("switch-confirm-fails", LEAF),
     rides_out("switch-reboot", LEAF, seconds=2),
     not_taken_over("switch-reboot", LEAF, "switch-refused", state="apply", seconds=2),
