@@ -13,7 +13,7 @@ from temporalio.client import Client
 
 from api.settings import ApiSettings
 from api.threads import in_thread
-from domain.access import AuditEvent, Place, Role, Session, Token
+from domain.access import AuditEvent, AuditFilter, Place, Role, Session, Token
 from domain.artifact import ArtifactStore
 from domain.declaration import Declaration, StoredPlan
 from domain.evidence import EvidenceEntry
@@ -124,6 +124,14 @@ class QueuePolls(Protocol):
     def known(self) -> tuple[str, ...]: ...
 
 
+class AuditTrail(Protocol):
+    """Who did what, append-only."""
+
+    def record(self, event: AuditEvent) -> None: ...
+
+    def list(self, where: AuditFilter, reach: Place, page: PageRequest) -> Page[AuditEvent]: ...
+
+
 class Evidence(Protocol):
     def get(self, entry: str) -> EvidenceEntry | None: ...
 
@@ -172,13 +180,13 @@ class Services:
     polls: QueuePolls
     inventory: Inventory | None
     """None: no NetBox is configured, and `readyz` says so."""
-    audit: Callable[[AuditEvent], None]
+    audit: AuditTrail
     pending_migrations: Callable[[], tuple[str, ...]]
     deliver_webhooks: Callable[[], int]
     """Sends what waits in the outbox; returns how many were taken by their receivers."""
 
     async def record(self, event: AuditEvent) -> None:
-        await in_thread(self.audit, event)
+        await in_thread(self.audit.record, event)
 
 
 def now() -> datetime:

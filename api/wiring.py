@@ -56,7 +56,7 @@ async def services_from(settings: ApiSettings, stores: StoreSettings) -> Service
         evidence=LedgerReader(engine, stores.ledger_public_key),
         polls=QueuePollRows(engine),
         inventory=_inventory(settings),
-        audit=AuditRows(engine).record,
+        audit=AuditRows(engine),
         pending_migrations=partial(store.pending_migrations, stores.database_url),
         deliver_webhooks=partial(Outbox(engine).deliver, settings.webhooks),
     )

@@ -127,6 +127,14 @@ def token_digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
 
 
+class AuditFilter(Model):
+    """Which records to list: at a site, of one operation, by one person. Empty: any."""
+
+    site: str = ""
+    operation: str = ""
+    who: str = ""
+
+
 class AuditEvent(Model):
     """Who did what to what. Written once, never changed."""
 

@@ -286,6 +286,8 @@ class RackReport(Model):
     busy: tuple[Name, ...] = ()
     verdict: ArtifactRef | None = None
     recorded: Recorded = Recorded()
+    evidence: tuple[str, ...] = ()
+    """The ledger's entries of what attests its new servers."""
 
 
 class OnboardingReport(Model):
@@ -298,6 +300,12 @@ class OnboardingReport(Model):
     """Declared switches that were not found or would not be read: their cables are unverified."""
     not_recorded: tuple[str, ...] = ()
     """Objects that NetBox would not have, each with its reason."""
+    reported: tuple[str, ...] = ()
+    """The ledger's entries of the installer's acceptance report."""
+
+    @property
+    def evidence(self) -> tuple[str, ...]:
+        return (*(entry for rack in self.racks for entry in rack.evidence), *self.reported)
 
     @property
     def quarantined(self) -> tuple[str, ...]:

@@ -5,7 +5,7 @@ from datetime import datetime
 from sqlalchemy import func, insert, select, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
-from domain.access import AuditEvent, Place, Role, Token
+from domain.access import AuditEvent, AuditFilter, Place, Role, Token
 from domain.errors import Rejected
 from domain.paging import Page, PageRequest
 from store.database import Clock, Transactions, columns_of, inside, limited, new_id, page_of, plain, utc_now
@@ -125,9 +125,15 @@ class AuditRows:
                 )
             )
 
-    def list(self, reach: Place, page: PageRequest) -> Page[AuditEvent]:
-        """Newest first."""
+    def list(self, where: AuditFilter, reach: Place, page: PageRequest) -> Page[AuditEvent]:
+        """Newest first, within `reach`."""
         statement = select(audit.c.id, audit.c.body).where(*inside(audit, reach)).order_by(audit.c.id.desc())
+        if where.site:
+            statement = statement.where(audit.c.site == where.site)
+        if where.who:
+            statement = statement.where(audit.c.who == where.who)
+        if where.operation:
+            statement = statement.where(audit.c.body["operation"].astext == where.operation)
         if page.cursor:
             statement = statement.where(audit.c.id < page.cursor)
         with self._engine.connect() as connection:

@@ -52,6 +52,8 @@ TITLES = {
 }
 
 RACKS_AT_ONCE = 4
+EVIDENCE_TOLD = 100
+"""Entries that the outcome names; the ledger has all of them, by operation."""
 
 
 @workflow.defn
@@ -78,7 +80,7 @@ class SiteOnboarding:
         switches = await self._take_over_switches(observed)
         frame = await self._record_frame(site, switches)
         racks = await self._bring_in_servers(site, found, switches)
-        await self._import_report(site)
+        imported = await self._import_report(site)
         cables = await self._record_cables(site, switches, racks)
         not_recorded = await self._report_recording(site, (frame, *(rack.recorded for rack in racks), cables))
         return OnboardingReport(
@@ -87,6 +89,7 @@ class SiteOnboarding:
             missing=found.missing,
             switches_unread=switches.total - switches.read,
             not_recorded=not_recorded,
+            reported=imported.evidence,
         )
 
     # --- phases ---------------------------------------------------------------------------------------------------
@@ -168,7 +171,7 @@ class SiteOnboarding:
 
         return await self._book.step("servers", racks) or tuple(done)
 
-    async def _import_report(self, site: SiteRef) -> None:
+    async def _import_report(self, site: SiteRef) -> ReportImported:
         """What the installer tested before we came, kept as evidence. A report that does not hold is a finding."""
 
         async def import_report() -> ReportImported:
@@ -182,7 +185,7 @@ class SiteOnboarding:
             self._book.detail("report", report_in_words(imported))
             return imported
 
-        await self._book.step("report", import_report)
+        return await self._book.step("report", import_report) or ReportImported(present=True)
 
     async def _record_cables(self, site: SiteRef, switches: SwitchesRead, racks: tuple[RackReport, ...]) -> Recorded:
         """Cables need both their ends in NetBox, so they come last. Those that end at no server are checked here."""
@@ -249,6 +252,10 @@ def titles_for(order: Order) -> dict[str, str]:
 
 def outcome_of(report: OnboardingReport) -> Outcome:
     """Succeeded if every declared server is in; partial, with what to do, if some are quarantined, missing or busy."""
+    return _standing(report).model_copy(update={"evidence": report.evidence[:EVIDENCE_TOLD]})
+
+
+def _standing(report: OnboardingReport) -> Outcome:
     busy = tuple(name for rack in report.racks for name in rack.busy)
     left = tuple(dict.fromkeys((*report.quarantined, *report.missing, *busy)))
     if not left and report.not_recorded:

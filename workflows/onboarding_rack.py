@@ -16,6 +16,7 @@ from domain.artifact import ArtifactRef
 from domain.finding import Report
 from domain.judgement import Trouble
 from domain.onboarding import (
+    Attested,
     Judged,
     JudgeOrder,
     RackOrder,
@@ -101,7 +102,7 @@ class RackOnboarding:
         try:
             await self._observe()
             judged = await self._judge()
-            recorded = await self._record(judged)
+            attested, recorded = await self._record(judged)
         finally:
             await self._let_go()
         return RackReport(
@@ -111,6 +112,7 @@ class RackOnboarding:
             busy=tuple(self._busy),
             verdict=judged.verdict,
             recorded=recorded,
+            evidence=attested.entries,
         )
 
     @workflow.signal
@@ -182,7 +184,7 @@ class RackOnboarding:
             about=self._order.rack.rack,
         )
 
-    async def _record(self, judged: Judged) -> Recorded:
+    async def _record(self, judged: Judged) -> tuple[Attested, Recorded]:
         order = self._order
         asked = RecordOrder(
             operation_id=order.operation_id,
@@ -191,14 +193,14 @@ class RackOnboarding:
             rack=order.rack.rack,
             verdict=judged.verdict,
         )
-        await KEEP_ATTESTATIONS(asked, about=order.rack.rack)
+        attested = await KEEP_ATTESTATIONS(asked, about=order.rack.rack)
         recorded = await RECORD_RACK(asked, about=order.rack.rack)
         place = Place(region=order.site.region, site=order.site.name, rack=order.rack.rack)
         await REPORT_FINDINGS(
             Report(check="verification", place=place, sightings=judged.sightings, operation=order.operation_id),
             about=order.rack.rack,
         )
-        return recorded
+        return attested, recorded
 
     async def _let_go(self) -> None:
         """Signals every child that is still open; one that has ended meanwhile needs no telling."""

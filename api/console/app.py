@@ -12,7 +12,7 @@ from fastapi.staticfiles import StaticFiles
 from pydantic import ValidationError
 from starlette.exceptions import HTTPException
 
-from api.console import evidence, findings, holds, operations, overview, plans, signing, sites
+from api.console import evidence, findings, holds, operations, overview, plans, records, signing, sites, tokens
 from api.console.rendering import STATIC, page
 from api.console.sessions import PATH, NotSignedIn, SignedIn, signed_in
 from api.context import Services
@@ -29,7 +29,9 @@ HEADERS = {
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cache-Control": "no-store",
 }
-ROUTERS = tuple(part.router for part in (signing, overview, sites, operations, plans, findings, holds, evidence))
+ROUTERS = tuple(
+    part.router for part in (signing, overview, sites, operations, plans, findings, holds, evidence, records, tokens)
+)
 
 
 def install(app: FastAPI, services: Services) -> None:

@@ -5,13 +5,11 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from api.console.overview import everything
+from api.console.overview import places_of
 from api.console.rendering import page
-from api.console.sessions import PATH, OperatorsForm, SignedIn, SignedInDep
-from api.context import Services
+from api.console.sessions import PATH, OperatorsForm, SignedInDep
 from api.deps import ServicesDep
-from api.services import declarations, holds
-from api.services.declarations import SITE
+from api.services import holds
 from api.services.holds import HoldRequest
 from domain.access import Place, Role
 from domain.paging import PageRequest
@@ -32,7 +30,7 @@ async def list_page(
         holds=found.items,
         next=found.next,
         released=released,
-        places=await _places(services, me),
+        places=await places_of(services, me),
         wanted=wanted,
         may_release=lambda hold: me.principal.may(Role.OPERATOR, hold.place),
     )
@@ -53,11 +51,3 @@ async def release(hold: str, services: ServicesDep, form: OperatorsForm) -> Resp
     reason = form.text("why", required=True)
     await holds.release(services, form.principal, hold, form.key, reason)
     return RedirectResponse(f"{PATH}/holds?done=released", HTTPStatus.SEE_OTHER)
-
-
-async def _places(services: Services, me: SignedIn) -> tuple[Place, ...]:
-    """What this person may hold: their own scope, and what is declared inside it, widest first."""
-    sites = await everything(lambda p: declarations.page(services, me.principal, SITE, p))
-    regions = sorted({site.place.region for site in sites})
-    every = (Place(), *(Place(region=region) for region in regions), *(site.place for site in sites))
-    return tuple(dict.fromkeys(place for place in (me.principal.place, *every) if me.principal.place.covers(place)))

@@ -49,6 +49,10 @@ class SignedIn(Model):
     def operates(self) -> bool:
         return self.principal.role.includes(Role.OPERATOR)
 
+    @property
+    def administers(self) -> bool:
+        return self.principal.role.includes(Role.ADMIN)
+
 
 class Form(Model):
     """A form that was sent by a signed-in person from a page of ours."""

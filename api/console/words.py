@@ -50,6 +50,7 @@ DONE: dict[str, str] = {
     "started": "Started. This page follows it.",
     "acknowledged": "Acknowledged. It stays until the check that saw it stops seeing it.",
     "held": "Held. No disruptive step starts there, and running operations stop at their next boundary.",
+    "revoked": "Revoked. Whoever holds it is signed out at once.",
     "released": "Released. What waited for it goes on.",
 }
 """What a page says after a form was taken: looked up by name, so that an address can put no other words on it."""

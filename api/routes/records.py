@@ -1,4 +1,4 @@
-"""Plans, findings, holds and evidence."""
+"""Plans, findings, holds, evidence and the audit trail."""
 
 from typing import Annotated
 
@@ -11,7 +11,7 @@ from api.services import findings, holds, keeping, plans
 from api.services.holds import HoldReleased, HoldRequest
 from api.services.plans import PlanLine, PlanView
 from api.threads import in_thread
-from domain.access import Place
+from domain.access import AuditEvent, AuditFilter, Place
 from domain.evidence import EvidenceEntry
 from domain.finding import Finding, FindingFilter, FindingState, Severity
 from domain.hold import Hold
@@ -122,6 +122,15 @@ async def list_evidence(
 @router.get("/evidence/{entry}", operation_id="getEvidence", dependencies=[VIEW])
 async def get_evidence(entry: str, services: ServicesDep, principal: PrincipalDep) -> EvidenceEntry:
     return await keeping.evidence_entry(services, principal, entry)
+
+
+@router.get("/audit", operation_id="listAudit", dependencies=[OPERATE])
+async def list_audit(
+    services: ServicesDep, principal: PrincipalDep, page: PageDep, site: str = "", operation: str = "", who: str = ""
+) -> Page[AuditEvent]:
+    """Who did what within your scope, newest first."""
+    where = AuditFilter(site=site, operation=operation, who=who)
+    return await in_thread(services.audit.list, where, principal.place, page)
 
 
 @router.get("/evidence-key", operation_id="getEvidenceKey", dependencies=[VIEW])

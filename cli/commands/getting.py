@@ -35,6 +35,7 @@ class Listing:
     columns: Sequence[Column]
     filters: frozenset[str] = frozenset()
     singular: str = ""
+    """Empty: one alone is not shown."""
 
 
 def _place(item: Mapping[str, Any]) -> str:
@@ -152,6 +153,12 @@ LISTINGS: dict[str, Listing] = {
         frozenset({"site", "kind"}),
         "evidence",
     ),
+    "audit": Listing(
+        "/v1/audit",
+        (("AT", time_field("at")), ("WHO", field("who")), ("DID", field("action")), ("TO", field("object")),
+         ("WHERE", _place), ("WHY", field("detail"))),
+        frozenset({"site"}),
+    ),
     "tokens": Listing(
         "/v1/tokens",
         (("ID", field("id")), ("LABEL", field("label")), ("ROLE", field("role")), ("SCOPE", _place),
@@ -174,7 +181,8 @@ def _kinds(incomplete: str) -> list[str]:
 
 
 def _singular_kinds(incomplete: str) -> list[str]:
-    return [listing.singular for listing in LISTINGS.values() if listing.singular.startswith(incomplete)]
+    singular = (listing.singular for listing in LISTINGS.values())
+    return [name for name in singular if name and name.startswith(incomplete)]
 
 
 def get(
@@ -188,7 +196,7 @@ def get(
     limit: LimitOption = 1000,
     output: OutputOption = Output.TABLE,
 ) -> None:
-    """Lists sites, classes, servers, switches, systems, operations, findings, holds, plans, evidence or tokens."""
+    """Lists sites, classes, servers, switches, systems, operations, findings, holds, plans, evidence, audit records or tokens."""
     name, listing = _listing(kind)
     given = {"site": site, "state": state, "kind": of_kind, "severity": severity}
     for option, value in given.items():
@@ -217,6 +225,8 @@ def describe(
     if not name:
         kind, name = _kind_of(kind), kind
     plural, listing = _listing(kind)
+    if not listing.singular:
+        raise CommandError(f"See: edgewright get {plural} -o yaml", code=ExitCode.USAGE)
     if (version is not None or versions) and plural not in _DECLARED:
         raise CommandError(
             f"A {listing.singular} has no versions.", do="Only a site or a class has.", code=ExitCode.USAGE

@@ -98,7 +98,7 @@ def services_with(temporal: Client, settings: ApiSettings | None = None) -> tupl
         evidence=kept.KeptEvidence(),
         polls=kept.KeptPolls(),
         inventory=kept.KeptInventory(*devices),  # pyright: ignore[reportArgumentType]
-        audit=audit.append,
+        audit=kept.KeptAudit(audit),
         pending_migrations=tuple,
         deliver_webhooks=lambda: 0,
     )

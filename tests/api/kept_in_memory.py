@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from pydantic import BaseModel
 
 from api.context import now
-from domain.access import AuditEvent, Place, Role, Session, Token
+from domain.access import AuditEvent, AuditFilter, Place, Role, Session, Token
 from domain.artifact import ArtifactRef
 from domain.canonical import digest
 from domain.declaration import Declaration, StoredPlan
@@ -283,6 +283,27 @@ class KeptSessions:
 
     def close(self, digest: str) -> None:
         self.kept.pop(digest, None)
+
+
+class KeptAudit:
+    def __init__(self, events: list[AuditEvent]) -> None:
+        self._events = events
+
+    def record(self, event: AuditEvent) -> None:
+        self._events.append(event)
+
+    def list(self, where: AuditFilter, reach: Place, page: PageRequest) -> Page[AuditEvent]:
+        found = [
+            event
+            for event in reversed(self._events)
+            if reach.covers(event.place)
+            and (not where.site or event.place.site == where.site)
+            and (not where.operation or event.operation == where.operation)
+            and (not where.who or event.who == where.who)
+        ]
+        start = int(page.cursor or 0)
+        end = start + page.limit
+        return Page(items=tuple(found[start:end]), next=str(end) if end < len(found) else "")
 
 
 class KeptAnswers:

@@ -79,6 +79,7 @@ RULES: dict[str, Rule] = {
     "placeHold": Rule(WORK, "/v1/holds", body={"place": PLACE_OF_OSLO, "reason": "x"}, elsewhere=403),
     "getHold": Rule(VIEW, "/v1/holds/hold-0"),
     "releaseHold": Rule(WORK, "/v1/holds/hold-0/release"),
+    "listAudit": Rule(WORK, "/v1/audit", ANYWHERE),
     "listEvidence": Rule(VIEW, "/v1/evidence", query="?site=oslo-1"),
     "getEvidence": Rule(VIEW, "/v1/evidence/e-1"),
     "getEvidenceKey": Rule(VIEW, "/v1/evidence-key", ANYWHERE),

@@ -22,7 +22,7 @@ COMMANDS: dict[str, str] = {
     "terminateOperation": "terminate", "listPlans": "get plans", "getPlan": "describe plan", "listFindings": "get findings",
     "getFinding": "describe finding", "acknowledgeFinding": "ack", "listHolds": "get holds", "placeHold": "hold",
     "getHold": "describe hold", "releaseHold": "release", "listEvidence": "get evidence", "getEvidence": "describe evidence",
-    "getEvidenceKey": "evidence export", "exportEvidence": "evidence export", "putSecret": "secret put",
+    "listAudit": "get audit", "getEvidenceKey": "evidence export", "exportEvidence": "evidence export", "putSecret": "secret put",
     "getSecretStanding": "secret show", "deleteSecret": "secret delete", "putArtifact": "artifact put",
     "getArtifact": "artifact get", "listTokens": "get tokens", "createToken": "token create", "getToken": "describe token",
     "revokeToken": "token revoke",
@@ -50,7 +50,20 @@ def test_every_command_of_the_table_exists(served: Running) -> None:
 
 @pytest.mark.parametrize("output", ["table", "json", "yaml"])
 @pytest.mark.parametrize(
-    "kind", ["sites", "classes", "servers", "switches", "systems", "operations", "findings", "holds", "plans", "tokens"]
+    "kind",
+    [
+        "sites",
+        "classes",
+        "servers",
+        "switches",
+        "systems",
+        "operations",
+        "findings",
+        "holds",
+        "plans",
+        "audit",
+        "tokens",
+    ],
 )
 def test_every_kind_is_listed_in_every_form(served: Running, kind: str, output: str) -> None:
     ran = served.edgewright("get", kind, "-o", output)

@@ -1,5 +1,6 @@
 import base64
 from datetime import UTC, datetime
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -7,9 +8,11 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from domain.acceptance_report import InstallerReport, check_report, report_bytes
 from domain.canonical import canonical
+from domain.documents import read_documents
 from domain.site import SiteDeclaration
 from tests.domain.test_declaration_checks import SITE
 
+SITES = Path(__file__).parents[2] / "sites"
 KEY = Ed25519PrivateKey.from_private_bytes(bytes(range(32)))
 PUBLIC = base64.b64encode(KEY.public_key().public_bytes_raw()).decode()
 SERIALS = [server["serial"] for server in SITE["servers"]]
@@ -37,6 +40,24 @@ def signed(content: bytes, *, by: Ed25519PrivateKey = KEY, **changes: Any) -> Si
 
 def paths(checked: Any) -> set[str]:
     return {problem.path for problem in checked.problems}
+
+
+def test_the_report_of_the_shipped_lights_out_site_holds() -> None:
+    documents = read_documents((SITES / "one-ru.declaration.yaml").read_text())
+    body = next(d for d in documents if isinstance(d, dict) and d["kind"] == "Site")
+    file = SITES / "one-ru.acceptance.json"
+    named: Any = body["acceptance_report"]
+    assert named["file"] == file.name
+    stored = {
+        "installer": named["installer"],
+        "artifact": "a" * 64,
+        "signature": (SITES / f"{file.name}.sig").read_text().strip(),
+    }
+    site = SiteDeclaration.model_validate(
+        {k: v for k, v in body.items() if k != "kind"} | {"acceptance_report": stored}
+    )
+    checked = check_report(site, file.read_bytes(), "op-1")
+    assert (checked.problems, checked.sightings, len(checked.drafts)) == ((), (), 1)
 
 
 def test_a_report_becomes_one_draft_of_evidence_for_each_server_by_its_serial() -> None:

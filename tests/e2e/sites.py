@@ -24,6 +24,8 @@ class DeclaredSite:
     name: str
     lab: TestSite
     text: str
+    report: bytes = b""
+    """The installer's acceptance report, if one lies beside the declaration."""
 
     @property
     def documents(self) -> list[dict[str, Any]]:
@@ -57,7 +59,9 @@ def declared_site(
     site_file.write_text((of / f"{kind}.yaml").read_text().replace(original[1], name))
     with running_site(site_file, folder, faults=faults, time_factor=time_factor) as lab:
         text = (of / f"{kind}.declaration.yaml").read_text().replace(original[1], name)
-        yield DeclaredSite(name, lab, _served_at(text, lab))
+        report = of / f"{kind}.acceptance.json"
+        content = report.read_text().replace(original[1], name).encode() if report.exists() else b""
+        yield DeclaredSite(name, lab, _served_at(text, lab), content)
 
 
 def _served_at(text: str, lab: TestSite) -> str:

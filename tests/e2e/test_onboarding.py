@@ -52,9 +52,14 @@ def test_a_clean_site_is_available_without_anybody_touching_it(
     assert unconnected(product, site) == []
     assert touches(product, site) == touched
 
+    kept = {entry["id"]: entry["kind"] for entry in product.api.items("/v1/evidence", site=site.name)}
+    assert set(done["outcome"]["evidence"]) == set(kept)
+    assert ("installer-acceptance" in kept.values()) == bool(site.report)
+
     before = product.last_change()
     again = product.apply(site)
     assert again["state"] == "succeeded", again
+    assert len(list(product.api.items("/v1/evidence", site=site.name))) == len(kept), "nor proved again"
     assert product.changes_since(before) == [], "what is in order is not written again"
 
     planned = product.plan(site)

@@ -19,7 +19,8 @@ from tests.api.console.furnished import RACK
 PAGES = (
     "/", "/operations", "/operations/op-0001", "/operations/op-0000", "/findings", "/findings/fi-gpu", "/holds",
     "/evidence?site=lab-one-rack", "/evidence/ev-1", "/sites/lab-one-rack", "/sites/lab-one-rack/devices/r1-s02",
-    "/sites/lab-one-rack/devices/gw-1", "/sites/lab-four-racks", "/sites/lab-one-ru", "/sites/lab-one-rack/evidence.jsonl",
+    "/sites/lab-one-rack/devices/gw-1", "/sites/lab-four-racks", "/sites/lab-one-ru", "/classes",
+    "/classes/mgx-x86-4l40s", "/sites/lab-one-rack/evidence.jsonl",
 )  # fmt: skip
 NOT_OSLO = (
     "/operations/op-0001",

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -103,6 +104,8 @@ def test_an_operation_goes_on_after_a_kill_of_every_process(whole: Stack, tmp_pa
     # Addresses at which nobody answers: the operation blocks at its second step and waits for a person.
     file = tmp_path / "site.yaml"
     file.write_text(DECLARATION.read_text().replace("127.64.0.", "127.99.7."))
+    for report in DECLARATION.parent.glob("one-ru.acceptance.json*"):
+        shutil.copy(report, tmp_path)
     applied = edgewright(whole, "apply", "--yes", "--wait", "-f", str(file))
     assert applied.returncode == BLOCKED, applied.stdout + applied.stderr
     operation = json.loads(edgewright(whole, "get", "operations", "-o", "json").stdout)[0]["id"]

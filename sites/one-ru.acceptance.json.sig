@@ -1,0 +1,1 @@
+8LP5lk3eT4KkthJIDOA0/grugk7HjDwlarmNDI5fFhBh+Hzt9If3y/O3+6NMa93qQJV/96m65/t6UnuKPWIKDw==
