@@ -26,6 +26,12 @@ from lab.embedded.secret_files import SecretFiles
 for _unwanted in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PYTHONDONTWRITEBYTECODE"):
     os.environ.pop(_unwanted, None)
 
+# What a person's shell says of their own system must not steer those that tests start.
+_OF_THE_TESTS = ("EDGEWRIGHT_PROOF", "EDGEWRIGHT_SAMPLE_SEED", "EDGEWRIGHT_REDFISH_STANDARDS", "EDGEWRIGHT_PYTHON")
+for _name in list(os.environ):
+    if _name.startswith("EDGEWRIGHT_") and not _name.startswith((*_OF_THE_TESTS, "EDGEWRIGHT_TEST_")):
+        del os.environ[_name]
+
 
 @dataclass(frozen=True)
 class Database:
