@@ -6,21 +6,25 @@ import os
 import sys
 
 import uvicorn
+from fastapi import FastAPI
 
 from api.app import create_app
 from api.settings import ApiSettings
 from api.wiring import services_from
 from domain.errors import EdgewrightError
 from store.settings import StoreSettings
+from workflows.tracing import Tracing, tracing
 
 FORMAT = "%(asctime)s %(levelname)s %(name)s %(message)s"
 
 
 async def _serve() -> None:
     settings = ApiSettings()
-    services = await services_from(settings, StoreSettings())
+    traces = tracing("api")
+    app = create_app(await services_from(settings, StoreSettings(), traces.interceptors))
+    _trace_requests(app, traces)
     config = uvicorn.Config(
-        create_app(services),
+        app,
         host=settings.api_host,
         port=settings.api_port,
         log_config=None,
@@ -29,6 +33,16 @@ async def _serve() -> None:
         server_header=False,
     )
     await uvicorn.Server(config).serve()
+    traces.close()
+
+
+def _trace_requests(app: FastAPI, traces: Tracing) -> None:
+    if traces.provider is None:
+        return
+    from opentelemetry.instrumentation.fastapi import FastAPIInstrumentor
+
+    # What watches the process asks every few seconds, and is of no interest.
+    FastAPIInstrumentor.instrument_app(app, tracer_provider=traces.provider, excluded_urls="healthz,readyz,metrics")
 
 
 def serve_until_stopped() -> None:

@@ -1,8 +1,9 @@
 """The API's connection to Temporal, made when it is first needed, so that the API starts and answers without Temporal."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
-from temporalio.client import Client
+from temporalio.client import Client, Interceptor
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.service import RPCError, RPCStatusCode, TLSConfig
 
@@ -22,7 +23,7 @@ def words_of(error: RPCError | RuntimeError) -> str:
     return "no connection to it could be made" if "onnect" in text else text.splitlines()[0]
 
 
-async def connect(settings: ApiSettings) -> Client:
+async def connect(settings: ApiSettings, interceptors: Sequence[Interceptor] = ()) -> Client:
     return await Client.connect(
         settings.temporal_address,
         namespace=settings.temporal_namespace,
@@ -30,6 +31,7 @@ async def connect(settings: ApiSettings) -> Client:
         tls=_tls(settings),
         api_key=settings.temporal_api_key_file.read_text().strip() if settings.temporal_api_key_file else None,
         lazy=True,
+        interceptors=interceptors,
     )
 
 

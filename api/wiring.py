@@ -1,6 +1,9 @@
 """Puts the API together from its settings: the only place that knows which store and which client is behind each Protocol."""
 
+from collections.abc import Sequence
 from functools import partial
+
+from temporalio.client import Interceptor
 
 import store
 from api.context import Services
@@ -27,7 +30,9 @@ class SettingsIncomplete(Rejected):
     kind = "settings-incomplete"
 
 
-async def services_from(settings: ApiSettings, stores: StoreSettings) -> Services:
+async def services_from(
+    settings: ApiSettings, stores: StoreSettings, interceptors: Sequence[Interceptor] = ()
+) -> Services:
     """Opens nothing yet: Postgres, Temporal and NetBox are reached when they are first needed, and `readyz` says how they are.
 
     Raises:
@@ -41,7 +46,7 @@ async def services_from(settings: ApiSettings, stores: StoreSettings) -> Service
     engine = store.connect(stores.database_url)
     return Services(
         settings=settings,
-        temporal=await connect(settings),
+        temporal=await connect(settings, interceptors),
         kinds=KINDS,
         operations=OperationRows(engine),
         declarations=DeclarationRows(engine),

@@ -3,7 +3,7 @@
 import asyncio
 import logging
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -17,7 +17,7 @@ from temporalio.api.workflowservice.v1 import (
     RegisterNamespaceRequest,
     UpdateNamespaceRequest,
 )
-from temporalio.client import Client
+from temporalio.client import Client, Interceptor
 from temporalio.common import SearchAttributeKey
 from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.runtime import Runtime
@@ -43,7 +43,13 @@ class TemporalUnreachable(Transient):
     kind = "temporal-unreachable"
 
 
-async def connect(settings: TemporalSettings, *, runtime: Runtime | None = None, lazy: bool = False) -> Client:
+async def connect(
+    settings: TemporalSettings,
+    *,
+    runtime: Runtime | None = None,
+    lazy: bool = False,
+    interceptors: Sequence[Interceptor] = (),
+) -> Client:
     """A client with our data converter. Raises `TemporalUnreachable`."""
     try:
         return await Client.connect(
@@ -54,6 +60,7 @@ async def connect(settings: TemporalSettings, *, runtime: Runtime | None = None,
             api_key=_text(settings.api_key_file),
             runtime=runtime,
             lazy=lazy,
+            interceptors=interceptors,
         )
     except (RuntimeError, RPCError) as error:
         raise TemporalUnreachable(
@@ -63,7 +70,11 @@ async def connect(settings: TemporalSettings, *, runtime: Runtime | None = None,
 
 
 async def connect_patiently(
-    settings: TemporalSettings, *, runtime: Runtime | None = None, within_s: float | None = None
+    settings: TemporalSettings,
+    *,
+    runtime: Runtime | None = None,
+    within_s: float | None = None,
+    interceptors: Sequence[Interceptor] = (),
 ) -> Client:
     """As `connect`, but waits for a Temporal that does not answer yet; for ever, if `within_s` is not given.
 
@@ -72,7 +83,7 @@ async def connect_patiently(
     deadline = None if within_s is None else time.monotonic() + within_s
     while True:
         try:
-            return await connect(settings, runtime=runtime)
+            return await connect(settings, runtime=runtime, interceptors=interceptors)
         except TemporalUnreachable as error:
             if deadline is not None and time.monotonic() > deadline:
                 raise
