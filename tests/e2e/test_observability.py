@@ -1,5 +1,6 @@
-"""One trace for one operation: from the request that asked for it, through its workflow, to each activity of the worker."""
+"""What operators watch: one trace for one operation, and metrics under the names that the dashboard asks for."""
 
+import re
 import sys
 import threading
 import time
@@ -10,9 +11,11 @@ from gzip import decompress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import httpx
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 
+from lab.embedded import free_ports
 from tests.conftest import RunningNetBox, RunningPostgres, RunningTemporal
 from tests.e2e.conftest import REPOSITORY
 from tests.e2e.running import running_product
@@ -20,6 +23,7 @@ from tests.e2e.sites import DeclaredSite
 
 pytestmark = [pytest.mark.e2e, pytest.mark.timeout(300)]
 
+DASHBOARD = REPOSITORY / "deploy" / "grafana" / "edgewright.json"
 FAULTS = Path(__file__).parents[1] / "faults"
 
 
@@ -65,7 +69,7 @@ def collecting() -> Iterator[Collector]:
         server.server_close()
 
 
-def test_an_operation_is_one_trace_from_the_request_to_its_activities(
+def test_an_operation_is_one_trace_and_the_dashboard_asks_for_metrics_that_are_there(
     postgres: RunningPostgres,
     temporal: RunningTemporal,
     netbox: RunningNetBox,
@@ -74,7 +78,9 @@ def test_an_operation_is_one_trace_from_the_request_to_its_activities(
 ) -> None:
     site = serve("two-servers", of=FAULTS)
     with collecting() as collector:
+        metrics_port = free_ports().worker_metrics
         extra = {
+            "EDGEWRIGHT_WORKER_METRICS_PORT": str(metrics_port),
             "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url,
             "OTEL_BSP_SCHEDULE_DELAY": "200",
             "TEST_INVENTORY": str(tmp_path / "inventory"),
@@ -97,3 +103,10 @@ def test_an_operation_is_one_trace_from_the_request_to_its_activities(
             while not any(wanted <= spans for spans in collector.traces.values()):
                 assert time.monotonic() < deadline, collector.traces
                 time.sleep(0.2)
+
+            worker = httpx.get(f"http://127.0.0.1:{metrics_port}/metrics", trust_env=False).text
+            api = product.api.get_bytes("/metrics").decode()
+            there = {name for text in (worker, api) for name in re.findall(r"^([a-z_]+)", text, re.MULTILINE)}
+            asked = set(re.findall(r"\b(?:temporal|edgewright_api)_[a-z_]+", DASHBOARD.read_text()))
+            # What never happened is not counted yet: nothing failed here.
+            assert asked - there <= {"temporal_activity_execution_failed"}
