@@ -138,7 +138,9 @@ async def open_and_start(
     opened = await in_thread(services.operations.open, draft, key)
     operation = opened.operation
     if not opened.replayed:
-        await audit(services, principal, f"operation.{draft.kind}", operation, why)
+        # Asked for anew, or a person's answer to what an ended one left: the trail counts these apart.
+        did = "retry" if draft.retry_of else draft.kind
+        await audit(services, principal, f"operation.{did}", operation, why)
         return _granted(await start(services, operation))
     if operation.state is OperationState.ACCEPTED:
         return _granted(await start_again(services, operation))

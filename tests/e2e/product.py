@@ -9,6 +9,7 @@ import subprocess
 import sys
 import time
 import uuid
+from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
@@ -28,6 +29,7 @@ from tests.e2e.sites import DeclaredSite
 
 EDGEWRIGHT = str(Path(sys.executable).parent / "edgewright")
 ENDED = frozenset({"succeeded", "partial", "failed", "refused", "cancelled"})
+ANSWERS = ("approve", "retry", "skip", "abandon", "cancel", "terminate")
 PATIENCE_S = 240.0
 
 
@@ -205,6 +207,11 @@ class Product:
     def findings(self, site: DeclaredSite) -> list[dict[str, Any]]:
         """The open findings of the site."""
         return [f for f in self.api.items("/v1/findings", site=site.name) if f["state"] == "open"]
+
+    def touches(self, site: DeclaredSite) -> int:
+        """How often a person had to answer for an operation of the site after it was asked for, by the audit trail."""
+        did = Counter(event["action"] for event in self.api.items("/v1/audit", site=site.name))
+        return sum(did[f"operation.{answer}"] for answer in ANSWERS)
 
     def servers(self, site: DeclaredSite) -> dict[str, dict[str, Any]]:
         """NetBox's own rows of the site's servers."""

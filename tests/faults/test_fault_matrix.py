@@ -75,17 +75,17 @@ def proved(product: Product, site: DeclaredSite, cell: Cell) -> list[str]:
     if cell.state == "succeeded" and not cell.warnings and not cell.critical:
         assert findings == [], "what was ridden out leaves nothing to look at"
 
-    touches = 0
     if available != ALL and cell.fault not in NEEDS_A_PERSON:
         site.lab.mend()
         retried = product.retry(done)
-        touches = 1
         assert retried["state"] == "succeeded", (retried["outcome"], product.findings(site))
         assert lifecycles(product, site) == dict.fromkeys(site.servers, "available")
         assert told(product.findings(site), "critical") == set()
-        assert touches == cell.touches
+        assert product.touches(site) == cell.touches
+    else:
+        assert product.touches(site) == 0
     told_of = [", ".join(sorted(kinds)) for kinds in (critical, warnings, available)]
-    return [done["state"], *told_of, str(touches)]
+    return [done["state"], *told_of, str(product.touches(site))]
 
 
 NEEDS_A_PERSON = frozenset({"locked-out", "password-unknown"})
