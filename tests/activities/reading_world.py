@@ -12,7 +12,7 @@ from activities.site_naming import SiteNaming
 from activities.site_reading import SiteReading
 from activities.site_survey import SiteSurvey
 from activities.switch_login import SwitchDoors
-from clients.nvue import NvueClient, NvueFactory, SwitchAddress, SwitchTimeouts, Trust
+from clients.nvue import NvueClient, NvueFactory, SwitchAddress, SwitchTimeouts, SwitchUnreachable, Trust
 from clients.redfish import RedfishBmcs
 from domain.artifact import ArtifactRef
 from domain.bmc import BmcAddress
@@ -116,7 +116,8 @@ class ReadingWorld:
         """Whether the switch takes this password, by a login that nobody counts."""
         address = BmcAddress(host=str(self.site.switch(name).address), port=self.site.nvue_port)
         found = self.switches.presence(address.host, address.port)
-        assert found is not None
+        if found is None:
+            raise SwitchUnreachable(f"{name} does not answer.")
         login = Login.model_validate({"username": self.site.login(name).user, "password": password})
         trust = Trust(certificate_sha256=found.certificate_sha256)
         with NvueClient(SwitchAddress(address.host, address.port), login, trust) as client:

@@ -4,7 +4,7 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import Engine
 
-from domain.access import AuditEvent, Place
+from domain.access import AuditEvent, AuditFilter, Place
 from domain.errors import Rejected
 from domain.hold import Hold
 from domain.operation import IdempotencyKey, IdempotencyKeyReused, OperationDraft
@@ -38,7 +38,7 @@ def test_two_processes_with_one_key_have_one_effect_and_one_answer(engine: Engin
         answers = list(threads.map(ask, range(12)))
     assert len({hold.id for hold in answers}) == 1
     assert len(HoldRows(engine).list(Place(), PageRequest()).items) == 1
-    assert len(AuditRows(engine).list(Place(), PageRequest()).items) == 1
+    assert len(AuditRows(engine).list(AuditFilter(), Place(), PageRequest()).items) == 1
     assert AnswerRows(engine).find(KEY, Hold) == answers[0]
 
 
@@ -51,7 +51,7 @@ def test_what_fails_leaves_neither_effect_nor_answer_and_can_be_asked_again(engi
     with pytest.raises(Rejected, match="after it has written"):
         rows.once(KEY, Hold, fails_after_its_effect)
     assert HoldRows(engine).list(Place(), PageRequest()).items == ()
-    assert AuditRows(engine).list(Place(), PageRequest()).items == ()
+    assert AuditRows(engine).list(AuditFilter(), Place(), PageRequest()).items == ()
     assert rows.once(KEY, Hold, hold_oslo).reason == "visitors"
 
 

@@ -3,7 +3,7 @@ from sqlalchemy import create_engine, inspect, text
 from sqlalchemy.exc import ProgrammingError
 
 import store
-from domain.access import AuditEvent, Place
+from domain.access import AuditEvent, AuditFilter, Place
 from domain.paging import PageRequest
 from store.access import AuditRows
 from store.database import utc_now
@@ -44,5 +44,5 @@ def test_the_runtime_role_adds_to_the_audit_record(migrated_database: Database) 
     event = AuditEvent(at=utc_now(), who="ada", action="hold.place", object="ho-1")
     AuditRows(engine).record(event)
 
-    assert AuditRows(engine).list(Place(), PageRequest()).items == (event,)
+    assert AuditRows(engine).list(AuditFilter(), Place(), PageRequest()).items == (event,)
     engine.dispose()
