@@ -152,6 +152,6 @@ def _drifted(order: PlanOrder, flag: Flag) -> Sighting:
         kind=flag.kind,
         severity=Severity.WARNING,
         message=flag.message,
-        do="Settle it in NetBox or in the declaration, then onboard the site again.",
+        do="If the device is as it should be, onboard the site again; else mend what its other findings name, or the declaration.",
         place=Place(region=order.site.region, site=order.site.name),
     )

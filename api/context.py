@@ -46,6 +46,10 @@ class Declarations(Protocol):
 class Plans(Protocol):
     def find(self, plan_hash: str) -> StoredPlan | None: ...
 
+    def starting_with(self, prefix: str) -> tuple[StoredPlan, ...]:
+        """At most two: more than one is ambiguous."""
+        ...
+
     def approve(self, plan_hash: str, approver: str) -> StoredPlan | None:
         """Writes who approved it; the first approver stays."""
         ...

@@ -21,7 +21,7 @@ class Output(StrEnum):
     YAML = "yaml"
 
 
-PIPE_WIDTH = 1000
+PIPE_WIDTH = 10_000
 """Wider than any row: a program that reads a pipe must find whole ids."""
 
 type Column = tuple[str, Callable[[Mapping[str, Any]], Any]]
@@ -61,7 +61,7 @@ def show(items: Sequence[Mapping[str, Any]], columns: Sequence[Column], output: 
         for item in items:
             table.add_row(*(cell(read(item)) for _, read in columns))
         out = console()
-        out.print(table, width=None if out.is_terminal else 1000, crop=False)
+        out.print(table, width=None if out.is_terminal else PIPE_WIDTH, crop=False)
 
 
 def show_data(data: Any, output: Output) -> None:

@@ -6,6 +6,8 @@ from typing import Any
 
 from rich.text import Text
 
+from domain.differing import differing, short
+
 _MARKS = {"create": ("+", "green"), "update": ("~", "yellow"), "adopt": ("=", "cyan"), "delete": ("-", "red")}
 _MARKS |= {"flag": ("!", "magenta")}
 _TITLES = {"netbox": "NetBox", "bmc": "BMCs", "switch": "Switches", "edgewright": "Edgewright"}
@@ -55,20 +57,14 @@ def _change_lines(change: Mapping[str, Any]) -> Iterator[Text]:
     if change["action"] == "create" and isinstance(after, dict):
         given = [(name, value) for name, value in after.items() if value not in (None, "", [], {})]
         for name, value in given[:SHOWN_FIELDS]:
-            yield Text(f"      {name}: {_short(value)}", style="dim")
+            yield Text(f"      {name}: {short(value)}", style="dim")
         if len(given) > SHOWN_FIELDS:
             yield Text(f"      … {len(given) - SHOWN_FIELDS} more fields", style="dim")
     elif isinstance(after, dict):
         old = before if isinstance(before, dict) else {}
         for name, value in after.items():
             if old.get(name) != value:
-                yield Text(f"      {name}: {_short(old.get(name))} → {_short(value)}", style="dim")
+                for place, there, wanted in differing(name, old.get(name), value):
+                    yield Text(f"      {place}: {there} → {wanted}", style="dim")
     elif before is not None or after is not None:
-        yield Text(f"      {_short(before)} → {_short(after)}", style="dim")
-
-
-def _short(value: Any) -> str:
-    if isinstance(value, dict) and set(value) == {"link"}:
-        return str(value["link"])
-    text = "nothing" if value is None else str(value)
-    return text if len(text) <= 80 else text[:77] + "…"
+        yield Text(f"      {short(before)} → {short(after)}", style="dim")

@@ -7,6 +7,7 @@ fields that are empty; a native field that says something else is flagged and le
 from collections import Counter, defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 
+from domain.differing import differing
 from domain.model import Json, Model
 from domain.netbox_schema import Cf
 from domain.plan import Action, Change, Flag, System
@@ -86,6 +87,9 @@ def not_declared(wanted: Iterable[Record], observed: Iterable[ObservedRecord]) -
     )
 
 
+DRIFT_TOLD = 4
+
+
 def drift(changes: RecordChanges) -> tuple[Flag, ...]:
     """The changes of an audit as flags: what NetBox says otherwise than declaration and devices."""
     return tuple(
@@ -101,8 +105,13 @@ def _drift_in_words(change: Change) -> str:
         return f"{change.object} is in NetBox and is in the way of what is declared."
     before = change.before if isinstance(change.before, dict) else {}
     after = change.after if isinstance(change.after, dict) else {}
-    parts = [f"{name} is {before.get(name)!r}, wanted {after[name]!r}" for name in sorted(after)]
-    return f"{change.object}: {'; '.join(parts)}."
+    told = [
+        f"{place} is {there} in NetBox and should be {wanted}"
+        for name in sorted(after)
+        for place, there, wanted in differing(name.removeprefix("cf.ew_"), before.get(name), after[name])
+    ]
+    more = f"; and {len(told) - DRIFT_TOLD} more" if len(told) > DRIFT_TOLD else ""
+    return f"{change.object}: {'; '.join(told[:DRIFT_TOLD])}{more}."
 
 
 # Which observed object is which wanted one.

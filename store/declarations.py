@@ -188,6 +188,14 @@ class PlanRows:
             row = connection.execute(_plan_rows().where(plans.c.hash == plan_hash)).first()
         return _stored(row) if row else None
 
+    def starting_with(self, prefix: str) -> tuple[StoredPlan, ...]:
+        """At most two: more than one is ambiguous."""
+        with self._engine.connect() as connection:
+            rows = connection.execute(
+                _plan_rows().where(plans.c.hash.startswith(prefix, autoescape=True)).order_by(plans.c.hash).limit(2)
+            ).all()
+        return tuple(map(_stored, rows))
+
     def list(self, reach: Place, page: PageRequest) -> Page[StoredPlan]:
         """Newest first."""
         c = plans.c

@@ -21,6 +21,7 @@ from lab.embedded import postgres as embedded_postgres
 from lab.embedded import temporal as embedded_temporal
 from lab.embedded.guard import guarded
 from lab.embedded.secret_files import SecretFiles
+from tests import matrix
 
 # They override verify=False in requests, and slow each process we start; see lab.embedded.processes.
 for _unwanted in ("REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "PYTHONDONTWRITEBYTECODE"):
@@ -194,6 +195,10 @@ def _forget_databases(home: Home) -> None:
     """pytest keeps the folders of its last runs: logs are worth keeping, 60 MB of tables for each test are not."""
     shutil.rmtree(home.postgres_data, ignore_errors=True)
     home.temporal_database.unlink(missing_ok=True)
+
+
+def pytest_report_header() -> str:
+    return f"matrices: EDGEWRIGHT_SAMPLE_SEED={matrix.seed()}"
 
 
 def pytest_unconfigure() -> None:

@@ -231,7 +231,7 @@ def plan_stale(planned: Planned) -> Ended:
             state=OperationState.REFUSED,
             kind="plan-stale",
             reason="The site is not as it was when the plan was made; nothing was changed.",
-            do=f"Read the new plan (edgewright get plan {planned.summary.hash[:12]}), then apply that.",
+            do=f"Read the new plan (edgewright describe plan {planned.summary.hash[:12]}), then apply that.",
             details=tuple(f"{d.object}: was {d.was}, is {d.now}" for d in planned.stale),
         )
     )

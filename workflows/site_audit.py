@@ -42,7 +42,8 @@ class SiteAudit:
 
 
 def audited(report: AuditReport) -> Outcome:
-    said = f"{report.sightings} facts to look at: {report.new} new, {report.resolved} resolved, {report.open} known"
+    known = report.open - report.new
+    said = f"{report.sightings} facts to look at: {report.new} new, {known} known before; {report.resolved} resolved"
     return Outcome(state=OperationState.SUCCEEDED, reason=said if report.sightings else "everything is as declared")
 
 

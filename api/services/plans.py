@@ -4,13 +4,15 @@ from datetime import datetime
 
 from api.context import Services
 from api.problems import not_found
-from api.services.access import see
 from api.threads import in_thread
 from domain.access import Principal
 from domain.declaration import StoredPlan
 from domain.model import Model
 from domain.paging import Page, PageRequest
 from domain.plan import Change, Deferred, Flag
+
+SHOWN = 12
+"""How many characters of a hash the command line and operations show."""
 
 
 class PlanLine(Model):
@@ -40,11 +42,15 @@ async def page(services: Services, principal: Principal, request: PageRequest) -
 
 
 async def get(services: Services, principal: Principal, plan_hash: str) -> PlanView:
-    found = await in_thread(services.plans.find, plan_hash)
+    """By its hash, or by the beginning of it that people are shown; one that fits several plans is none."""
     detail = f"No plan has the hash {plan_hash}."
-    if found is None:
-        raise not_found("plan-unknown", detail, "Plan again: edgewright plan -f FILE")
-    see(principal, found, found.place, "plan-unknown", detail)
+    if len(plan_hash) < SHOWN:
+        raise not_found("plan-unknown", detail, f"Give at least its first {SHOWN} characters.")
+    likely = await in_thread(services.plans.starting_with, plan_hash)
+    mine = [plan for plan in likely if principal.place.covers(plan.place)]
+    if len(mine) != 1:
+        raise not_found("plan-unknown", detail, "See: edgewright get plans; or plan again: edgewright plan -f FILE")
+    found = mine[0]
     body = {name: getattr(found.plan, name) for name in ("declaration_digest", "changes", "deferred", "flags")}
     return PlanView.model_validate(_line(found) | body)
 

@@ -7,7 +7,6 @@ from typing import Annotated
 import typer
 
 from cli.client import connect
-from cli.commands.options import SiteOption
 from cli.errors import CommandError
 from cli.exit_codes import ExitCode
 from cli.output import Output, OutputOption, say, show_data
@@ -17,8 +16,10 @@ evidence = typer.Typer(name="evidence", help="What was proved, and that nobody c
 
 
 @evidence.command("list")
-def list_evidence(site: SiteOption = "", output: OutputOption = Output.TABLE) -> None:
-    """Lists the entries of the ledger."""
+def list_evidence(
+    site: Annotated[str, typer.Argument(help="Whose evidence.")], output: OutputOption = Output.TABLE
+) -> None:
+    """Lists the entries of a site's ledger, newest first."""
     from cli.commands.getting import get
 
     get("evidence", site=site, state="", of_kind="", severity="", limit=1000, output=output)

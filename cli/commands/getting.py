@@ -1,11 +1,12 @@
 """`get` and `describe`: what there is, as a table, JSON or YAML."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import islice
 from typing import Annotated, Any
 
 import typer
+import yaml
 
 from cli.client import ApiClient, connect
 from cli.commands.options import LimitOption, SiteOption
@@ -36,6 +37,8 @@ class Listing:
     filters: frozenset[str] = frozenset()
     singular: str = ""
     """Empty: one alone is not shown."""
+    order: Callable[[Mapping[str, Any]], int] | None = None
+    """In a table; what comes first by it stays in the API's order."""
 
 
 def _place(item: Mapping[str, Any]) -> str:
@@ -49,6 +52,7 @@ def _now(operation: Mapping[str, Any]) -> str:
     return operation.get("summary") or outcome.get("reason") or ""
 
 
+_WORST_FIRST = ("critical", "warning", "info")
 _DEVICE: tuple[Column, ...] = (("NAME", field("name")), ("SITE", field("site")), ("RACK", field("rack")))
 LISTINGS: dict[str, Listing] = {
     "sites": Listing(
@@ -120,17 +124,17 @@ LISTINGS: dict[str, Listing] = {
     "findings": Listing(
         "/v1/findings",
         (
-            ("ID", field("id")),
             ("SEVERITY", field("severity")),
-            ("STATE", field("state")),
-            ("OBJECT", field("object")),
             ("KIND", field("kind")),
             ("MESSAGE", field("message")),
-            ("SEEN", field("count")),
+            ("DO", field("do")),
+            ("STATE", field("state")),
             ("LAST SEEN", time_field("last_seen")),
+            ("ID", field("id")),
         ),
         frozenset({"site", "state", "kind", "severity"}),
         "finding",
+        order=lambda finding: _WORST_FIRST.index(finding["severity"]),
     ),
     "holds": Listing(
         "/v1/holds",
@@ -204,6 +208,8 @@ def get(
             raise CommandError(f"{name} are not narrowed by --{option}.", code=ExitCode.USAGE)
     query = {option: value for option, value in given.items() if value}
     items = list(islice(connect().items(listing.path, **query), limit))
+    if listing.order is not None and output is Output.TABLE:
+        items.sort(key=listing.order)
     show(items, listing.columns, output, empty=f"There are no {name}{' like that' if query else ''}.")
 
 
@@ -338,4 +344,6 @@ def _text(key: str, value: Any) -> Any:
         return place_text(value)
     if key in ("at", "since") or key.endswith(("_at", "_seen")):
         return when(value)
+    if isinstance(value, Mapping) or (isinstance(value, list) and any(isinstance(each, Mapping) for each in value)):
+        return yaml.safe_dump(value, sort_keys=False, allow_unicode=True, width=100).rstrip()
     return value

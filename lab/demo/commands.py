@@ -64,11 +64,12 @@ def _demo(pause: bool, admin_port: int, address_offset: int) -> None:
     for site in upload(story.api, [str(declaration)]):
         plan = made_plan(story.api, site)
         out.print(summary(plan))
-        out.print(f"All of it: edgewright get plan {plan['hash'][:12]} -o yaml")
+        out.print(f"All of it: edgewright describe plan {plan['hash'][:12]}")
         operation = story.apply(plan["hash"])
         watch(story.api, operation, until_blocked=True)
 
         _heading(out, 4, "What is wrong, where, and what to do")
+        story.show_servers()
         story.explain(operation)
 
         _heading(out, 5, "Mend it in the lab, and retry")
@@ -105,7 +106,7 @@ def _next_steps(out: Console, stack: Stack, site: str, declaration: Path) -> Non
         f"edgewright plan -f {declaration}            # nothing left to change",
         f"edgewright lab fault seed {FAULTS[1].kind} r1-s05 part=GPU0; edgewright audit {site} --wait; edgewright get findings",
         "edgewright lab fault mend all",
-        "edgewright hold site:" + site + ' --why "a look around"',
+        f'edgewright hold site:{site} --why "a look around"; edgewright release HOLD --why "seen"',
         "make down                                     # stops everything",
     ):
         out.print(f"  {line}")

@@ -179,6 +179,9 @@ class KeptPlans:
     def find(self, plan_hash: str) -> StoredPlan | None:
         return self.kept.get(plan_hash)
 
+    def starting_with(self, prefix: str) -> tuple[StoredPlan, ...]:
+        return tuple(plan for name, plan in sorted(self.kept.items()) if name.startswith(prefix))[:2]
+
     def approve(self, plan_hash: str, approver: str) -> StoredPlan | None:
         found = self.kept[plan_hash]
         self.kept[plan_hash] = found.model_copy(update={"approver": found.approver or approver})

@@ -133,8 +133,11 @@ def running_browser(folder: Path) -> Iterator[Browser]:
                     time.sleep(0.1)
             made = http.post("/session", json={"capabilities": wanted}).json()["value"]
             assert "sessionId" in made, made
-            yield Browser(http, made["sessionId"])
-            http.delete(f"/session/{made['sessionId']}")
+            try:
+                yield Browser(http, made["sessionId"])
+            finally:
+                # Ends Chromium and its children; the driver alone would leave them.
+                http.delete(f"/session/{made['sessionId']}")
     finally:
         driver.terminate()
         driver.wait(10)
