@@ -21,6 +21,8 @@ class SiteList(Protocol):
 
     def list(self, kind: str, reach: Place, page: PageRequest) -> Page[Declaration]: ...
 
+    def head(self, kind: str, name: str) -> Declaration | None: ...
+
 
 class FleetActivities:
     def __init__(
@@ -53,7 +55,10 @@ class FleetActivities:
         for lifecycle, limit in TIME_LIMITS.items():
             since = now - limit * limits.factor
             query = DeviceQuery(region=limits.region or None, lifecycles=(lifecycle,), unchanged_since=since)
-            late += [_late(device, limit.total_seconds() * limits.factor) for device in self._inventory.devices(query)]
+            late += [
+                _late(device, self._region(device.site), limit.total_seconds() * limits.factor)
+                for device in self._inventory.devices(query)
+            ]
         report = Report(
             check="state-watch",
             place=Place(region=limits.region),
@@ -63,6 +68,11 @@ class FleetActivities:
         )
         reported = self._findings.report(report)
         return StatesWatched(late=len(late), new=len(reported.new), resolved=len(reported.resolved))
+
+    def _region(self, site: str) -> str:
+        """As declared: whoever may see the region must see the finding. Empty for a site that nobody declares."""
+        head = self._declarations.head("Site", site)
+        return head.place.region if head is not None else ""
 
 
 def _site(declared: Declaration) -> FleetSite:
@@ -76,7 +86,7 @@ def _site(declared: Declaration) -> FleetSite:
     )
 
 
-def _late(device: DeviceState, limit_s: float) -> Sighting:
+def _late(device: DeviceState, region: str, limit_s: float) -> Sighting:
     since = device.changed_at.strftime("%Y-%m-%d %H:%M UTC") if device.changed_at else "long ago"
     by = f" by {device.holder}" if device.holder else ""
     return Sighting(
@@ -85,5 +95,5 @@ def _late(device: DeviceState, limit_s: float) -> Sighting:
         severity=Severity.WARNING,
         message=f"{device.name} is {device.lifecycle}{by} since {since}, longer than {limit_s / 3600:.0f} hours.",
         do=f"See what it waits for: edgewright describe server {device.site}/{device.name}",
-        place=Place(site=device.site, rack=device.rack, server=device.name),
+        place=Place(region=region, site=device.site, rack=device.rack, server=device.name),
     )

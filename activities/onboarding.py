@@ -23,7 +23,7 @@ from domain.onboarding import (
 from domain.order import DeclarationRef
 from domain.server_class import ServerClass
 from domain.site import SiteDeclaration
-from domain.site_judgement import judge_servers, judge_trunks
+from domain.site_judgement import judge_servers, judge_trunks, not_looked_at
 
 
 class Declarations(Protocol):
@@ -91,4 +91,11 @@ class OnboardingActivities:
             cables_wrong=sum(1 for cable in verdict.cables if cable.wrong),
             cables_unverified=sum(1 for cable in verdict.cables if cable.state is CableState.UNVERIFIED),
             sightings=verdict.sightings,
+            unseen=self._unseen(bundle.site, order.rack, readings),
         )
+
+    @staticmethod
+    def _unseen(site: SiteDeclaration, rack: str | None, readings: list[ServerReading]) -> tuple[str, ...]:
+        if rack is None:
+            return ()
+        return not_looked_at(site, rack, (reading.name for reading in readings if reading.hardware is not None))

@@ -56,7 +56,7 @@ class OperationActivities:
 
     @activity.defn
     def read_holds(self, query: HoldQuery) -> Holds:
-        return Holds(holds=self._holds.covering(query.place))
+        return Holds(holds=self._holds.covering(query.place, within=query.within))
 
     @activity.defn
     def report_findings(self, report: Report) -> Reported:

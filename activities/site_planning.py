@@ -18,7 +18,7 @@ from domain.onboarding import AuditReport, Planned, PlanOrder, RackVerdict, Serv
 from domain.plan import Flag, Plan, PlanSummary, differences
 from domain.reconcile import drift, not_declared, reconcile
 from domain.recording_facts import ServerFacts
-from domain.site_judgement import judge_servers, judge_trunks
+from domain.site_judgement import judge_servers, judge_trunks, not_looked_at
 from domain.site_planning import declared_records, plan_site, wanted_records
 
 PLAN_LIVES = timedelta(days=7)
@@ -92,17 +92,27 @@ class SitePlanning:
             "cabling": seen.trunks.sightings,
             "inventory": tuple(_drifted(order, flag) for flag in flags),
         }
+        read = [server.name for server in seen.servers if server.hardware is not None]
+        site = seen.bundle.site
+        dark = tuple(name for rack in site.racks for name in not_looked_at(site, rack.name, read))
         new = resolved = open_ = count = 0
         for check, found in checks.items():
             key = f"{order.operation_id}/{check}"
             reported = self._findings.report(
-                Report(check=check, place=place, sightings=found, operation=order.operation_id, key=key)
+                Report(
+                    check=check,
+                    place=place,
+                    sightings=found,
+                    unseen=dark if check == "verification" else (),
+                    operation=order.operation_id,
+                    key=key,
+                )
             )
             new, resolved = new + len(reported.new), resolved + len(reported.resolved)
             count, open_ = count + len(found), open_ + reported.open
         return AuditReport(
             site=order.site.name,
-            servers_read=sum(1 for server in seen.servers if server.hardware is not None),
+            servers_read=len(read),
             sightings=count,
             new=new,
             resolved=resolved,

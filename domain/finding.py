@@ -54,6 +54,8 @@ class Report(Model):
     """What is checked, not who runs it (`cabling`): onboarding and audit report under one name."""
     place: Place
     sightings: tuple[Sighting, ...] = ()
+    unseen: tuple[str, ...] = ()
+    """Objects that this time were not looked at: what stands about them is neither seen nor resolved."""
     operation: str = ""
     key: str = ""
     """Makes a repeated report count once. Empty in an activity: its run and activity id are taken."""

@@ -35,9 +35,10 @@ class Hold(Model):
 
 
 class HoldQuery(Model):
-    """Which holds stop work here? Those on this place and on every wider one."""
+    """Which holds stop work here? Those on this place and on every wider one; `within`: and those on anything in its site."""
 
     place: Place
+    within: bool = False
 
 
 class Holds(Model):
@@ -60,6 +61,6 @@ class HoldStore(Protocol):
 
     def get(self, hold: str) -> Hold: ...
 
-    def covering(self, place: Place) -> tuple[Hold, ...]: ...
+    def covering(self, place: Place, *, within: bool = False) -> tuple[Hold, ...]: ...
 
     def list(self, reach: Place, page: PageRequest, *, released: bool = False) -> Page[Hold]: ...

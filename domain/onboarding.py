@@ -248,6 +248,8 @@ class Judged(Model):
     cables_wrong: int = 0
     cables_unverified: int = 0
     sightings: tuple[Sighting, ...] = ()
+    unseen: tuple[str, ...] = ()
+    """Objects whose findings this judgement says nothing about."""
 
 
 class RecordOrder(Model):
@@ -288,6 +290,8 @@ class RackReport(Model):
     recorded: Recorded = Recorded()
     evidence: tuple[str, ...] = ()
     """The ledger's entries of what attests its new servers."""
+    held: tuple[Name, ...] = ()
+    """Servers that an operator holds: they were left alone."""
 
 
 class OnboardingReport(Model):
@@ -302,6 +306,12 @@ class OnboardingReport(Model):
     """Objects that NetBox would not have, each with its reason."""
     reported: tuple[str, ...] = ()
     """The ledger's entries of the installer's acceptance report."""
+    critical: int = 0
+    """Critical sightings of what is no server: switches, and cables between them."""
+    skipped: tuple[str, ...] = ()
+    """Titles of the steps that a person skipped."""
+    unfinished: tuple[Name, ...] = ()
+    """Servers of racks that were skipped before they were done."""
 
     @property
     def evidence(self) -> tuple[str, ...]:

@@ -37,6 +37,16 @@ def judge_servers(
     )
 
 
+def not_looked_at(site: SiteDeclaration, rack: str, read: Iterable[str]) -> tuple[str, ...]:
+    """The servers of a rack whose hardware nobody read this time, and their cables, as findings name them.
+
+    What is known of them stands: a BMC that is silent tonight has not mended its server.
+    """
+    dark = {server.name for server in site.servers_in(rack)} - set(read)
+    servers = [f"site/{site.name}/server/{name}" for name in sorted(dark)]
+    return (*servers, *(f"site/{site.name}/cable/{cable.key}" for cable in cables_of(site, sorted(dark))))
+
+
 def judge_trunks(site: SiteDeclaration, switches: SwitchReadings) -> RackVerdict:
     """The cables that end at no server: between switches, and to gateways, storage and the like."""
     servers = {server.name for server in site.servers}

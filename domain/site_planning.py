@@ -32,11 +32,13 @@ def wanted_records(
     operation: str = "",
 ) -> tuple[Record, ...]:
     """Everything NetBox should hold about a site, from what is known of it now."""
+    verdicts = tuple(cables)
     facts = SiteFacts(
         operation=operation,
         servers=tuple(servers),
         devices=switches.facts,
-        verified_cables=frozenset(verdict.key for verdict in cables if verdict.state == "verified"),
+        verified_cables=frozenset(verdict.key for verdict in verdicts if verdict.state == "verified"),
+        wrong_cables=frozenset(verdict.key for verdict in verdicts if verdict.wrong),
     )
     return records(bundle.site, bundle.classes, facts)
 

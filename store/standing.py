@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from sqlalchemy import Connection, func, insert, select, update
+from sqlalchemy import Connection, and_, func, insert, or_, select, true, update
 from sqlalchemy.dialects.postgresql import insert as upsert
 
 from domain.access import Place
@@ -71,7 +71,7 @@ class FindingRows:
         known = [Finding.model_validate(body) for body in connection.scalars(standing.order_by(findings.c.id))]
         resolved: list[Finding] = []
         for finding in known:
-            if (finding.object, finding.kind) in seen:
+            if (finding.object, finding.kind) in seen or finding.object in report.unseen:
                 continue
             checks = tuple(check for check in finding.checks if check != report.check)
             change: dict[str, Any] = {"checks": checks}
@@ -209,8 +209,12 @@ class HoldRows:
         with self._engine.connect() as connection:
             return _hold(connection, hold)
 
-    def covering(self, place: Place) -> tuple[Hold, ...]:
-        statement = select(holds.c.body).where(holds.c.in_force, *around(holds, place)).order_by(holds.c.id)
+    def covering(self, place: Place, *, within: bool = False) -> tuple[Hold, ...]:
+        there = and_(true(), *around(holds, place))
+        if within:
+            # A hold names a server by its site, not always by its rack.
+            there = or_(there, and_(true(), *inside(holds, Place(region=place.region, site=place.site))))
+        statement = select(holds.c.body).where(holds.c.in_force, there).order_by(holds.c.id)
         with self._engine.connect() as connection:
             return tuple(Hold.model_validate(body) for body in connection.scalars(statement))
 

@@ -1,6 +1,7 @@
 """Site onboarding: from a declaration and a network of unknown devices to verified servers in NetBox."""
 
 import asyncio
+from collections.abc import Iterable
 
 from temporalio import workflow
 from temporalio.exceptions import ApplicationError, FailureError
@@ -8,7 +9,7 @@ from temporalio.exceptions import ApplicationError, FailureError
 from domain.acceptance_report import CHECK as ACCEPTANCE_CHECK
 from domain.acceptance_report import ImportReportOrder, ReportImported
 from domain.access import Place
-from domain.finding import Report
+from domain.finding import Report, Severity, Sighting
 from domain.onboarding import (
     Discovered,
     JudgeOrder,
@@ -67,6 +68,9 @@ class SiteOnboarding:
     def __init__(self, order: Order) -> None:
         self._book = Runbook(order, titles_for(order))
         self._observation = SiteObservation(self._book, tells=True)
+        self._holdable = False
+        """Passwords are changed from here on, so holds stop it; false where an older build began the operation."""
+        self._critical = 0
 
     @workflow.run
     async def run(self, order: Order) -> OnboardingReport:
@@ -77,7 +81,9 @@ class SiteOnboarding:
         observed = await self._observation.observe()
         await self._check_plan(observed)
         site, found = observed.site, observed.found
+        self._holdable = workflow.patched("holds")
         switches = await self._take_over_switches(observed)
+        self._critical += critical(switches.sightings)
         frame = await self._record_frame(site, switches)
         racks = await self._bring_in_servers(site, found, switches)
         imported = await self._import_report(site)
@@ -90,6 +96,9 @@ class SiteOnboarding:
             switches_unread=switches.total - switches.read,
             not_recorded=not_recorded,
             reported=imported.evidence,
+            critical=self._critical,
+            skipped=self._book.skipped(),
+            unfinished=unfinished(site, racks),
         )
 
     # --- phases ---------------------------------------------------------------------------------------------------
@@ -118,7 +127,7 @@ class SiteOnboarding:
             self._book.detail("accounts", f"{len(after.taken_over)} switches taken over")
             return after
 
-        return await self._book.step("accounts", take_over) or observed.switches
+        return await self._book.step("accounts", take_over, disruptive=self._holdable) or observed.switches
 
     async def _record_frame(self, site: SiteRef, switches: SwitchesRead) -> Recorded:
         """Region, site, location, racks, switches, systems, pools: what the servers' records point at."""
@@ -169,7 +178,7 @@ class SiteOnboarding:
                     raise failure
             return tuple(done)
 
-        return await self._book.step("servers", racks) or tuple(done)
+        return await self._book.step("servers", racks, disruptive=self._holdable) or tuple(done)
 
     async def _import_report(self, site: SiteRef) -> ReportImported:
         """What the installer tested before we came, kept as evidence. A report that does not hold is a finding."""
@@ -194,6 +203,7 @@ class SiteOnboarding:
             judged = await JUDGE_RACK(
                 JudgeOrder(site=site, switches=switches.readings), about="cables between switches"
             )
+            self._critical += critical(judged.sightings)
             place = Place(region=site.region, site=site.name)
             seen = judged.sightings
             await REPORT_FINDINGS(
@@ -250,6 +260,16 @@ def titles_for(order: Order) -> dict[str, str]:
     return {key: title for key, title in TITLES.items() if key not in ("known", "plan") or order.plan_hash is not None}
 
 
+def critical(sightings: Iterable[Sighting]) -> int:
+    return sum(1 for sighting in sightings if sighting.severity is Severity.CRITICAL)
+
+
+def unfinished(site: SiteRef, racks: tuple[RackReport, ...]) -> tuple[str, ...]:
+    """Servers of racks that a person skipped: nobody knows how they are."""
+    done = {report.rack for report in racks}
+    return tuple(name for size in site.racks if size.rack not in done for name in size.servers)
+
+
 def outcome_of(report: OnboardingReport) -> Outcome:
     """Succeeded if every declared server is in; partial, with what to do, if some are quarantined, missing or busy."""
     return _standing(report).model_copy(update={"evidence": report.evidence[:EVIDENCE_TOLD]})
@@ -257,7 +277,8 @@ def outcome_of(report: OnboardingReport) -> Outcome:
 
 def _standing(report: OnboardingReport) -> Outcome:
     busy = tuple(name for rack in report.racks for name in rack.busy)
-    left = tuple(dict.fromkeys((*report.quarantined, *report.missing, *busy)))
+    held = tuple(name for rack in report.racks for name in rack.held)
+    left = tuple(dict.fromkeys((*report.quarantined, *report.missing, *busy, *held, *report.unfinished)))
     if not left and report.not_recorded:
         return Outcome(
             state=OperationState.PARTIAL,
@@ -274,11 +295,28 @@ def _standing(report: OnboardingReport) -> Outcome:
             kind="switches-left",
             do="Mend what the findings name, then retry the operation.",
         )
+    if not left and report.critical:
+        return Outcome(
+            state=OperationState.PARTIAL,
+            reason=f"{report.good} servers of {report.site} are in order; {report.critical} critical findings are about "
+            "its switches and the cables between them",
+            kind="findings-left",
+            do="Mend what the findings name, then retry the operation.",
+        )
+    if not left and report.skipped:
+        return Outcome(
+            state=OperationState.PARTIAL,
+            reason=f"{report.good} servers of {report.site} are in order; skipped: {', '.join(report.skipped)}",
+            kind="steps-skipped",
+            do="Retry the operation when what was skipped can be done.",
+            details=report.skipped,
+        )
     if not left:
         return Outcome(state=OperationState.SUCCEEDED, reason=f"{report.good} servers of {report.site} are in order")
     return Outcome(
         state=OperationState.PARTIAL,
-        reason=f"{report.good} servers of {report.site} are in order, {len(left)} are not: {', '.join(left[:20])}",
+        reason=f"{report.good} servers of {report.site} are in order, {len(left)} are not: {', '.join(left[:20])}"
+        + (f"; held: {', '.join(held[:20])}" if held else ""),
         kind="servers-left",
         do="Mend what the findings name, then retry the operation.",
         details=left,

@@ -14,6 +14,7 @@ from temporalio.exceptions import (
 from domain.access import Place
 from domain.artifact import ArtifactRef
 from domain.finding import Report
+from domain.hold import HoldQuery
 from domain.judgement import Trouble
 from domain.onboarding import (
     Attested,
@@ -33,6 +34,7 @@ from domain.order import ServerStanding, server_lock
 from workflows.calls import (
     JUDGE_RACK,
     KEEP_ATTESTATIONS,
+    READ_HOLDS,
     READ_SERVER,
     RECORD_RACK,
     REPORT_FINDINGS,
@@ -95,11 +97,13 @@ class RackOnboarding:
         self._order = order
         self._seen: dict[str, Standing] = {}
         self._busy: list[str] = []
+        self._held: frozenset[str] = frozenset()
         self._children: dict[str, workflow.ChildWorkflowHandle[ServerOnboarding, Standing]] = {}
 
     @workflow.run
     async def run(self, order: RackOrder) -> RackReport:
         try:
+            await self._look_for_holds()
             await self._observe()
             judged = await self._judge()
             attested, recorded = await self._record(judged)
@@ -113,16 +117,28 @@ class RackOnboarding:
             verdict=judged.verdict,
             recorded=recorded,
             evidence=attested.entries,
+            held=tuple(sorted(self._held)),
         )
 
     @workflow.signal
     def server_observed(self, standing: Standing) -> None:
         self._seen[standing.server] = standing
 
+    async def _look_for_holds(self) -> None:
+        """A held server, or one in a held rack, is left alone and told; the site's own holds were passed before."""
+        if not workflow.patched("holds"):
+            return
+        site, rack = self._order.site, self._order.rack
+        place = Place(region=site.region, site=site.name, rack=rack.rack)
+        found = await READ_HOLDS(HoldQuery(place=place, within=True), about=rack.rack)
+        of_servers = {hold.place.server for hold in found.holds if hold.place.server}
+        of_the_rack = any(hold.place.rack and not hold.place.server for hold in found.holds)
+        self._held = frozenset(name for name in rack.servers if of_the_rack or name in of_servers)
+
     async def _observe(self) -> None:
         """One child for each server that was found, at most `WINDOW` of them still observing."""
         for server in self._order.rack.servers:
-            if server in self._order.missing:
+            if server in self._order.missing or server in self._held:
                 continue
             await workflow.wait_condition(lambda: len(self._children) - self._observed() < WINDOW)
             await self._start(server)
@@ -179,7 +195,7 @@ class RackOnboarding:
                 switches=self._order.switches,
                 readings=readings,
                 troubles={s.server: s.trouble for s in self._seen.values() if s.trouble is not None},
-                missing=(*self._order.missing, *self._busy),
+                missing=(*self._order.missing, *self._busy, *sorted(self._held)),
             ),
             about=self._order.rack.rack,
         )
@@ -197,7 +213,13 @@ class RackOnboarding:
         recorded = await RECORD_RACK(asked, about=order.rack.rack)
         place = Place(region=order.site.region, site=order.site.name, rack=order.rack.rack)
         await REPORT_FINDINGS(
-            Report(check="verification", place=place, sightings=judged.sightings, operation=order.operation_id),
+            Report(
+                check="verification",
+                place=place,
+                sightings=judged.sightings,
+                unseen=judged.unseen,
+                operation=order.operation_id,
+            ),
             about=order.rack.rack,
         )
         return attested, recorded

@@ -227,6 +227,10 @@ class Runbook:
         mark(BLOCKED.value_set(False), PHASE.value_set(outcome.state.value))
         self._show()
 
+    def skipped(self) -> tuple[str, ...]:
+        """Titles of the steps that a person skipped."""
+        return tuple(step.title for step in self._steps.values() if step.state is StepState.SKIPPED)
+
     def detail(self, key: str, detail: str, *, done: int | None = None, total: int | None = None) -> None:
         """Says more about a running step, such as `12 of 32 servers`."""
         self._steps[key] = self._steps[key].model_copy(update={"detail": detail, "done": done, "total": total})

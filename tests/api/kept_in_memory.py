@@ -236,8 +236,11 @@ class KeptHolds:
             raise HoldUnknown(f"No hold is called {hold}.")
         return self.kept[hold]
 
-    def covering(self, place: Place) -> tuple[Hold, ...]:
-        return holding(self.kept.values(), place)
+    def covering(self, place: Place, *, within: bool = False) -> tuple[Hold, ...]:
+        site = Place(region=place.region, site=place.site)
+        there = holding(self.kept.values(), place)
+        more = (hold for hold in self.kept.values() if within and hold.in_force and site.covers(hold.place))
+        return tuple({hold.id: hold for hold in (*there, *more)}.values())
 
     def list(self, reach: Place, page: PageRequest, *, released: bool = False) -> Page[Hold]:
         found = [h for h in self.kept.values() if reach.covers(h.place) and (released or h.in_force)]

@@ -37,7 +37,7 @@ class Cell:
 
     @property
     def touches(self) -> int:
-        return 0 if self.available == ALL else 1
+        return 1 if self.state == "partial" else 0
 
 
 def rides_out(fault: str, target: str, times: int | None = None, **arguments: Any) -> Cell:
@@ -76,7 +76,7 @@ def unverified(fault: str, target: str, *kinds: str, reason: str = "", **argumen
 
 def not_taken_over(fault: str, target: str, kind: str, **arguments: Any) -> Cell:
     """A switch that keeps the installer's password: it is told, and its cables are checked all the same."""
-    return Cell(fault, target, arguments, state="succeeded", critical=frozenset({kind}), available=ALL)
+    return Cell(fault, target, arguments, state="partial", critical=frozenset({kind}), available=ALL)
 
 
 def later(cell: Cell) -> Cell:
@@ -131,7 +131,7 @@ CELLS = (
     rides_out("slow", LEAF, seconds=1),
     rides_out("error", LEAF, 1, status=503, path="/nvue_v1/interface"),
     # Another serial, but it sees the cables.
-    Cell("switch-lie", LEAF, {"what": "serial"}, state="succeeded", critical=frozenset({"serial-mismatch"}), available=ALL),
+    Cell("switch-lie", LEAF, {"what": "serial"}, state="partial", critical=frozenset({"serial-mismatch"}), available=ALL),
     rides_out("switch-lie", LEAF, what="links"),
     not_taken_over("switch-apply-fails", LEAF, "switch-rolled-back"),
     not_taken_over("switch-apply-hangs", LEAF, "apply-unfinished", state="readying"),

@@ -75,7 +75,7 @@ def proved(product: Product, site: DeclaredSite, cell: Cell) -> list[str]:
     if cell.state == "succeeded" and not cell.warnings and not cell.critical:
         assert findings == [], "what was ridden out leaves nothing to look at"
 
-    if available != ALL and cell.fault not in NEEDS_A_PERSON:
+    if cell.state == "partial" and cell.fault not in NEEDS_A_PERSON:
         site.lab.mend()
         retried = product.retry(done)
         assert retried["state"] == "succeeded", (retried["outcome"], product.findings(site))
@@ -85,8 +85,9 @@ def proved(product: Product, site: DeclaredSite, cell: Cell) -> list[str]:
     else:
         assert product.touches(site) == 0
     told_of = [", ".join(sorted(kinds)) for kinds in (critical, warnings, available)]
-    return [done["state"], *told_of, str(product.touches(site))]
+    touches = "not walked" if cell.fault in NEEDS_A_PERSON else str(product.touches(site))
+    return [done["state"], *told_of, touches]
 
 
-NEEDS_A_PERSON = frozenset({"locked-out", "password-unknown"})
+NEEDS_A_PERSON = frozenset({"locked-out", "password-unknown", "switch-factory-reset"})
 """A login window of minutes must pass, or the right password be entered; tests/activities proves both."""

@@ -55,6 +55,14 @@ def test_a_fact_that_two_checks_see_is_open_until_both_stop(engine: Engine) -> N
     assert [f.object for f in rows.report(report(check="audit")).resolved] == ["a"]
 
 
+def test_what_was_not_looked_at_is_not_resolved(engine: Engine) -> None:
+    rows = FindingRows(engine)
+    rows.report(report(seen("a"), seen("b")))
+    dark = report().model_copy(update={"unseen": ("a",)})
+    assert [finding.object for finding in rows.report(dark).resolved] == ["b"]
+    assert [finding.object for finding in rows.report(report()).resolved] == ["a"]
+
+
 def test_what_gets_worse_is_open_again_and_what_comes_back_is_new(engine: Engine) -> None:
     rows = FindingRows(engine)
     (finding,) = rows.report(report(seen("a"))).new
@@ -76,7 +84,12 @@ def test_a_hold_covers_what_lies_inside_until_it_is_released(engine: Engine) -> 
     assert rows.covering(server) == (hold,)
     assert rows.covering(Place(region="nordics", site="bergen-1")) == ()
     assert rows.covering(Place(region="nordics")) == ()
+    at_the_server = rows.place(server, "a fan is changed", "eva")
+    of_the_rack = server.model_copy(update={"server": ""})
+    assert rows.covering(of_the_rack) == (hold,)
+    assert set(rows.covering(of_the_rack, within=True)) == {hold, at_the_server}
+    rows.release(at_the_server.id, "eva")
     released = rows.release(hold.id, "bob")
     assert rows.release(hold.id, "eve") == released
     assert rows.covering(server) == ()
-    assert rows.list(Place(), PageRequest(), released=True).items == (released,)
+    assert released in rows.list(Place(), PageRequest(), released=True).items

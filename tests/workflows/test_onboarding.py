@@ -4,6 +4,7 @@ import asyncio
 import shutil
 import sys
 from collections.abc import AsyncIterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
@@ -12,6 +13,8 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
+from domain.access import Place
+from domain.hold import Hold
 from domain.onboarding import (
     OnboardingReport,
 )
@@ -19,7 +22,7 @@ from domain.operation import (
     OperationState,
     StepState,
 )
-from domain.order import CONTROL_QUEUE, DEVICES_QUEUE, Decision, Progress
+from domain.order import CONTROL_QUEUE, DEVICES_QUEUE, Decision, Progress, Released
 from tests.workflows.world import ORDER, World
 from worker.sandbox import workflow_runner
 from worker.temporal import register_search_attributes
@@ -72,6 +75,10 @@ async def start(environment: WorkflowEnvironment) -> Running:
             SiteOnboarding.run, ORDER, id="site/oslo-1/fabric", task_queue=CONTROL_QUEUE
         )
     )
+
+
+def hold(place: Place) -> Hold:
+    return Hold(id="ho-1", place=place, reason="visitors", who="eva", since=datetime(2026, 11, 26, tzinfo=UTC))
 
 
 def decision(why: str = "mended") -> Decision:
@@ -158,9 +165,37 @@ async def test_a_skipped_step_is_shown_as_skipped_by_whom(environment: WorkflowE
     await running.waits_at("servers")
     await running.handle.execute_update("skip", decision("later"))
     await running.handle.result()
+    assert world.outcome is not None
+    assert (world.outcome.state, world.outcome.kind) == (OperationState.PARTIAL, "servers-left")
+    assert world.outcome.details == ("r1-s01", "r1-s02", "r1-s03"), "what was skipped is not in order"
     steps = {step.key: step for step in (await running.handle.query("progress", result_type=Progress)).steps}
     assert steps["servers"].state is StepState.SKIPPED
     assert steps["servers"].detail == "skipped by ada: later"
+
+
+async def test_a_hold_on_the_site_stops_it_before_any_password_is_changed_until_it_is_released(
+    environment: WorkflowEnvironment, world: World
+):
+    world.holds = (hold(Place(region="nordics", site="oslo-1")),)
+    running = await start(environment)
+    waiting = await running.waits_at("accounts")
+    assert "visitors" in waiting.waiting[0].reason
+    assert world.calls["take over switches"] == world.calls["read"] == 0
+    world.holds = ()
+    await running.handle.signal("hold_released", Released(hold="ho-1", by="eva"))
+    assert (await running.handle.result()).good == 3
+    assert world.outcome is not None
+    assert world.outcome.state is OperationState.SUCCEEDED
+
+
+async def test_a_held_server_is_left_alone_and_told(environment: WorkflowEnvironment, world: World):
+    world.holds = (hold(Place(region="nordics", site="oslo-1", server="r1-s02")),)
+    report = await (await start(environment)).handle.result()
+    assert (report.good, report.racks[0].held) == (2, ("r1-s02",))
+    assert world.calls["read r1-s02"] == 0
+    assert world.outcome is not None
+    assert world.outcome.state is OperationState.PARTIAL
+    assert "held: r1-s02" in world.outcome.reason
 
 
 async def test_a_run_whose_row_is_anothers_ends_at_once(environment: WorkflowEnvironment, world: World):

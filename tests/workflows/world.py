@@ -12,7 +12,7 @@ from domain.acceptance_report import ImportReportOrder, ReportImported
 from domain.artifact import ArtifactRef
 from domain.finding import Report, Reported
 from domain.fleet import FleetSite, FleetSites, FleetWindow, StateLimits, StatesWatched
-from domain.hold import HoldQuery, Holds
+from domain.hold import Hold, HoldQuery, Holds
 from domain.onboarding import (
     Attested,
     AuditReport,
@@ -91,6 +91,7 @@ class World:
     calls: Counter[str] = field(default_factory=Counter)
     waits: list[str] = field(default_factory=list)
     outcome: Outcome | None = None
+    holds: tuple[Hold, ...] = ()
 
     @activity.defn
     async def take_operation(self, order: TakeOrder) -> Taken:
@@ -112,7 +113,7 @@ class World:
 
     @activity.defn
     async def read_holds(self, order: HoldQuery) -> Holds:
-        return Holds()
+        return Holds(holds=tuple(h for h in self.holds if order.within or h.place.covers(order.place)))
 
     @activity.defn
     async def report_findings(self, order: Report) -> Reported:
@@ -156,6 +157,7 @@ class World:
     @activity.defn
     async def read_server(self, order: ServerTask) -> ServerRead:
         self.calls["read"] += 1
+        self.calls[f"read {order.server}"] += 1
         if self.servers_busy:
             raise ApplicationError(f"{order.server} is busy", type="bmc-busy")
         if order.server in self.unreadable:
@@ -169,8 +171,8 @@ class World:
             return Judged(verdict=REF, good=0)
         quarantined = tuple(sorted(self.unreadable))
         assert set(order.troubles) == self.unreadable
-        assert len(order.readings) == len(self.servers) - len(quarantined)
-        return Judged(verdict=REF, good=len(self.servers) - len(quarantined), quarantined=quarantined)
+        assert len(order.readings) == len(self.servers) - len(quarantined) - len(order.missing)
+        return Judged(verdict=REF, good=len(order.readings), quarantined=quarantined)
 
     @activity.defn
     async def keep_attestations(self, order: RecordOrder) -> Attested:
