@@ -12,6 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,9 @@ from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
 from temporalio.worker import Worker
 
-from domain.order import CONTROL_QUEUE, DEVICES_QUEUE, Decision, Order, Progress
+from domain.access import Place
+from domain.hold import Hold
+from domain.order import CONTROL_QUEUE, DEVICES_QUEUE, Decision, Order, Progress, Released
 from tests.workflows.world import ORDER, PLAN_HASH, World
 from worker.running import WORKFLOWS
 from worker.sandbox import workflow_runner
@@ -30,6 +33,7 @@ from workflows.site_audit import FleetAudit, SiteAudit, StateWatch
 from workflows.site_plan import SitePlan
 
 HISTORIES = Path(__file__).parent / "histories"
+HELD_SINCE = datetime(2026, 11, 26, tzinfo=UTC)
 IDENTITY = "recorder"
 """Instead of the process and host that Temporal would write into each history."""
 
@@ -126,6 +130,25 @@ async def blocked_then_retried(recorder: Recorder) -> list[str]:
     return ["site/oslo-1/fabric", "site/oslo-1/rack/r1"]
 
 
+async def held_then_released(recorder: Recorder) -> list[str]:
+    """The site is held before its passwords change; one server stays held when the site is released."""
+    of_the_server = Hold(
+        id="ho-2",
+        place=Place(region="nordics", site="oslo-1", server="r1-s02"),
+        reason="a fan",
+        who="eva",
+        since=HELD_SINCE,
+    )
+    of_the_site = of_the_server.model_copy(update={"id": "ho-1", "place": Place(region="nordics", site="oslo-1")})
+    recorder.world.holds = (of_the_site, of_the_server)
+    handle = await recorder.onboard()
+    await recorder.waits_at(handle, "accounts")
+    recorder.world.holds = (of_the_server,)
+    await handle.signal("hold_released", Released(hold="ho-1", by="eva"))
+    await handle.result()
+    return ["site/oslo-1/fabric", "site/oslo-1/rack/r1"]
+
+
 async def abandoned(recorder: Recorder) -> list[str]:
     recorder.world.answering = 0
     handle = await recorder.onboard()
@@ -173,6 +196,7 @@ SCENARIOS: dict[str, Callable[[Recorder], Awaitable[list[str]]]] = {
     scenario.__name__.replace("_", "-"): scenario
     for scenario in (
         happy, named, plan_stale, quarantined, quarantined_then_retried, cancelled, cancelled_while_blocked, blocked_then_skipped,
+        held_then_released,
         blocked_then_retried, abandoned, grown, not_ours, planned, audited, scheduled,
     )
 }  # fmt: skip
