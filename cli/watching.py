@@ -4,7 +4,8 @@ connection is taken up again; the stream begins with the whole resource, so noth
 import json
 import sys
 import time
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
+from functools import partial
 from typing import Any
 
 import httpx
@@ -23,6 +24,7 @@ GIVE_UP_AFTER = 60
 """Connections in a row that failed, one a second, before watching gives up. The operation itself goes on."""
 _MARKS = {"done": "✓", "running": "▸", "waiting": "⏸", "failed": "✗", "skipped": "↷", "pending": "·"}
 _SERVERS_SHOWN = 40
+type Stops = Callable[[Mapping[str, Any]], bool]
 
 
 def follow(api: ApiClient, operation: str) -> Iterator[dict[str, Any]]:
@@ -48,10 +50,15 @@ def follow(api: ApiClient, operation: str) -> Iterator[dict[str, Any]]:
         time.sleep(1 if failures else 0.2)
 
 
-def watch(api: ApiClient, operation: str, *, until_blocked: bool) -> ExitCode:
-    """Shows the operation until it ends, or stands still for a person if `until_blocked`. Returns what scripts get."""
+def watch(
+    api: ApiClient, operation: str, *, until_blocked: bool, answered: Collection[tuple[str, str]] = ()
+) -> ExitCode:
+    """Shows the operation until it ends, or stands still for a person if `until_blocked`. Returns what scripts get.
+
+    `answered`: waits (key and since) that were just answered: the row may show them for a moment longer.
+    """
     show = _watch_live if sys.stdout.isatty() else _watch_lines
-    resource = show(api, operation, until_blocked)
+    resource = show(api, operation, partial(_stops, until_blocked, answered))
     _say_how_it_stands(resource)
     return exit_code(resource)
 
@@ -64,11 +71,18 @@ def exit_code(resource: Mapping[str, Any]) -> ExitCode:
     return OF_STATE[resource["state"]]
 
 
-def _stops(resource: Mapping[str, Any], until_blocked: bool) -> bool:
-    return resource["state"] not in OPEN or (until_blocked and resource["state"] == "blocked")
+def waits_of(resource: Mapping[str, Any]) -> set[tuple[str, str]]:
+    return {(wait["key"], wait["since"]) for wait in resource.get("waiting", ())}
 
 
-def _watch_lines(api: ApiClient, operation: str, until_blocked: bool) -> dict[str, Any]:
+def _stops(until_blocked: bool, answered: Collection[tuple[str, str]], resource: Mapping[str, Any]) -> bool:
+    if resource["state"] not in OPEN:
+        return True
+    stands = resource["state"] == "blocked" and not (answered and waits_of(resource) <= set(answered))
+    return until_blocked and stands
+
+
+def _watch_lines(api: ApiClient, operation: str, stops: Stops) -> dict[str, Any]:
     """Plain lines: one for each step, server or wait that changed."""
     seen: dict[str, str] = {}
     resource: dict[str, Any] = {}
@@ -78,7 +92,7 @@ def _watch_lines(api: ApiClient, operation: str, until_blocked: bool) -> dict[st
                 seen[key] = line
                 sys.stdout.write(line + "\n")
         sys.stdout.flush()
-        if _stops(resource, until_blocked):
+        if stops(resource):
             break
     return resource
 
@@ -98,12 +112,12 @@ def _lines(resource: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     yield "state", f"{name} is {resource['state']}"
 
 
-def _watch_live(api: ApiClient, operation: str, until_blocked: bool) -> dict[str, Any]:
+def _watch_live(api: ApiClient, operation: str, stops: Stops) -> dict[str, Any]:
     resource: dict[str, Any] = {}
     with Live(Text(f"{operation}: connecting …"), console=console(), refresh_per_second=4) as live:
         for resource in follow(api, operation):
             live.update(_picture(resource))
-            if _stops(resource, until_blocked):
+            if stops(resource):
                 break
     return resource
 

@@ -17,8 +17,8 @@ from workflows.site_observation import SiteObservation
 SITE_AUDIT, FLEET_AUDIT, STATE_WATCH = "site-audit", "fleet-audit", "state-watch"
 
 SITES_AT_ONCE = 8
-SITES_A_RUN = 100
-"""A run that audits more sites goes on in the next one, so that its history stays small."""
+SITES_A_WINDOW = 100
+"""Sites listed at a time. All windows are in one history, some six events a site: fleets of thousands need schedules per region."""
 
 
 @workflow.defn
@@ -62,12 +62,12 @@ class FleetAudit:
 
     async def _audit(self) -> FleetReport:
         region = self._book.order.region
-        window = await self._book.must("list", lambda: LIST_SITES(FleetWindow(region=region, at_most=SITES_A_RUN)))
+        window = await self._book.must("list", lambda: LIST_SITES(FleetWindow(region=region, at_most=SITES_A_WINDOW)))
         while True:
             await self._audit_window(window.sites)
             if not window.next:
                 return self._done
-            window = await LIST_SITES(FleetWindow(region=region, after=window.next, at_most=SITES_A_RUN))
+            window = await LIST_SITES(FleetWindow(region=region, after=window.next, at_most=SITES_A_WINDOW))
 
     async def _audit_window(self, sites: tuple[FleetSite, ...]) -> None:
         at_once = asyncio.Semaphore(SITES_AT_ONCE)

@@ -8,7 +8,7 @@ import typer
 from cli.client import connect
 from cli.commands.options import OperationArgument, WaitOption, WhyOption
 from cli.output import Output, OutputOption, console, say, show_data
-from cli.watching import OPEN, watch
+from cli.watching import OPEN, waits_of, watch
 
 StepOption = Annotated[str, typer.Option("--step", help="Which step is meant, where several wait.")]
 
@@ -40,6 +40,7 @@ def _command(operation: str, choice: str) -> str:
 def _answering(choice: str, help_text: str) -> Callable[..., None]:
     def answer(operation: OperationArgument, why: WhyOption, step: StepOption = "", wait: WaitOption = False) -> None:
         api = connect()
+        waited = waits_of(api.get(f"/v1/operations/{operation}")) if wait else set()
         taken = api.post(f"/v1/operations/{operation}/{choice}", {"why": why, "step": step})
         follow = taken["operation"]
         if follow != operation:
@@ -47,7 +48,8 @@ def _answering(choice: str, help_text: str) -> Callable[..., None]:
         else:
             say(f"{operation}: {choice} taken at {taken['step'] or 'its waiting step'}.")
         if wait:
-            if code := watch(api, follow, until_blocked=True):
+            answered = {(key, since) for key, since in waited if key == (taken["step"] or key)}
+            if code := watch(api, follow, until_blocked=True, answered=answered):
                 raise typer.Exit(code)
         else:
             say(f"Follow it: edgewright watch {follow}")
