@@ -32,6 +32,11 @@ class PowerOrder(BaseModel):
     action: str
 
 
+class WriteOrder(BaseModel):
+    drive: str
+    content: str
+
+
 class LoadOrder(BaseModel):
     model_config = ConfigDict(extra="forbid")
     load: float
@@ -51,6 +56,7 @@ class AdminInterface:
         app.router.add_get("/devices/{name}/log", self.log)
         app.router.add_post("/devices/{name}/power", self.power)
         app.router.add_post("/devices/{name}/load", self.load)
+        app.router.add_post("/devices/{name}/write", self.write)
         app.router.add_get("/faults", self.faults)
         app.router.add_get("/faults/kinds", self.fault_kinds)
         app.router.add_post("/faults", self.seed)
@@ -100,6 +106,11 @@ class AdminInterface:
                 "power_w": machine.power_w,
                 "energy_kwh": round(machine.energy_kwh, 6),
                 "gpus": len(machine.parts.gpus),
+                "booted": machine.booted,
+                "drives": [
+                    {"name": d.name, "serial": d.serial, "content": machine.drives.media.content(d.serial)}
+                    for d in machine.parts.drives
+                ],
                 "accounts": [
                     {k: a[k] for k in ("user", "role", "failures", "enabled")}
                     | {"locked": self._site.bmcs[name].accounts.locked(a)}
@@ -142,6 +153,16 @@ class AdminInterface:
         name = self._name(request)
         if machine := self._world.machines.get(name):
             machine.set_load(LoadOrder.model_validate(await request.json()).load)
+        return web.json_response(self._shown(name))
+
+    async def write(self, request: web.Request) -> web.Response:
+        """Something is written to a drive, as the server's operating system would."""
+        name, order = self._name(request), WriteOrder.model_validate(await request.json())
+        machine = self._world.machines.get(name)
+        drive = next((d for d in machine.parts.drives if d.name == order.drive), None) if machine else None
+        if machine is None or drive is None:
+            raise FaultUnknown(f"{name} has no drive {order.drive}.")
+        machine.drives.media.write(drive.serial, order.content)
         return web.json_response(self._shown(name))
 
     async def faults(self, _request: web.Request) -> web.Response:

@@ -64,6 +64,10 @@ class DriveModel(Hardware):
     capacity_gb: int
     firmware: str
     form: str
+    protocol: Literal["NVMe", "SATA"] = "NVMe"
+    media: Literal["SSD", "HDD"] = "SSD"
+    erases: tuple[Literal["CryptographicErase", "BlockErase", "Overwrite"], ...] = ()
+    """How it can be erased, in Redfish's words; empty: it has no such command."""
 
 
 class LldpBehaviour(Hardware):

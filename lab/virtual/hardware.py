@@ -94,7 +94,7 @@ def assemble(site: Site, server: Server, *, missing: frozenset[str], firmware: d
     model, catalogue = site.server_model(server), site.catalogue
     gone = missing | set(server.differs.missing)
     cpu, gpu = catalogue.cpus[model.cpus.model], catalogue.gpus[model.gpus.model]
-    dimm, drive = catalogue.memory[model.memory.model], catalogue.drives[model.drives.model]
+    dimm = catalogue.memory[model.memory.model]
     there = {
         prefix: [f"{prefix}{i}" for i in range(count) if f"{prefix}{i}" not in gone]
         for prefix, count in _counted(model)
@@ -114,7 +114,8 @@ def assemble(site: Site, server: Server, *, missing: frozenset[str], firmware: d
     versions = {name.upper(): version for name, version in model.firmware.items()}
     versions |= dict.fromkeys(there["GPU"], gpu.firmware)
     versions |= {adapter.name: adapter.model.firmware for adapter in adapters}
-    versions |= dict.fromkeys(there["NVMe"], drive.firmware)
+    drives = {name: catalogue.drives[server.differs.drives.get(name, model.drives.model)] for name in there["NVMe"]}
+    versions |= {name: drive.firmware for name, drive in drives.items()}
     changed = {**server.differs.firmware, **firmware}
     has_tpm = model.tpm is not None if server.differs.tpm is None else server.differs.tpm
     return Parts(
@@ -123,7 +124,7 @@ def assemble(site: Site, server: Server, *, missing: frozenset[str], firmware: d
         dimms=tuple(Dimm(name, dimm, part_serial(server, name, 8)) for name in there["DIMM"]),
         drives=tuple(
             Drive(n, drive, f"S64{part_serial(server, n, 11)}", part_serial(server, n + "/nguid", 32))
-            for n in there["NVMe"]
+            for n, drive in drives.items()
         ),
         adapters=adapters,
         firmware={name: changed.get(name, version) for name, version in versions.items()},

@@ -3,27 +3,38 @@
 from collections.abc import Callable
 from typing import Any
 
+from lab.virtual.booting import NO_OVERRIDE, boot
 from lab.virtual.clock import LabClock
+from lab.virtual.drives import Drives, KeptMedia, MediaOf
 from lab.virtual.faults import FaultBoard
 from lab.virtual.hardware import Adapter, Parts, assemble
 from lab.virtual.kept import KeptState
+from lab.virtual.media import VirtualMedia
 from lab.virtual.power import PowerDelays, PowerMachine
 from lab.virtual.sitefile import Server, Site
 
 MISSING_KINDS = ("gpu-missing", "drive-missing", "memory-missing", "adapter-missing")
-NO_OVERRIDE = {"enabled": "Disabled", "target": "None", "mode": "UEFI", "uefi_target": ""}
 
 
 class Machine:
     """Everything here survives a restart of the lab process: it is what the hardware's own memory would keep."""
 
     def __init__(
-        self, site: Site, spec: Server, kept: KeptState, clock: LabClock, faults: FaultBoard, delays: PowerDelays
+        self,
+        site: Site,
+        spec: Server,
+        kept: KeptState,
+        clock: LabClock,
+        faults: FaultBoard,
+        delays: PowerDelays,
+        media_of: MediaOf = KeptMedia,
     ) -> None:
-        self.site, self.spec, self.clock = site, spec, clock
+        self.site, self.spec, self.clock, self.faults = site, spec, clock, faults
         self.name = spec.name
         self.model = site.server_model(spec)
-        self._kept, self._faults = kept, faults
+        self._kept = kept
+        self.drives = Drives(self.name, kept, clock, faults, media_of(self.name, kept))
+        self.media = VirtualMedia(self, faults)
         self._parts: Parts | None = None
         self._opened_at = clock.time()
         self._first_watts: float | None = None
@@ -43,11 +54,12 @@ class Machine:
         """What is in the chassis now; faults may take parts away or change firmware."""
         if self._parts is None:
             missing = frozenset(
-                str(fault.arguments["part"]) for kind in MISSING_KINDS for fault in self._faults.on(self.name, kind)
+                str(fault.arguments["part"]) for kind in MISSING_KINDS for fault in self.faults.on(self.name, kind)
             )
-            firmware = {
+            updated: dict[str, str] = self._kept.get(self.name, "firmware") or {}
+            firmware = updated | {
                 str(fault.arguments["component"]): str(fault.arguments["version"])
-                for fault in self._faults.on(self.name, "firmware-other")
+                for fault in self.faults.on(self.name, "firmware-other")
             }
             self._parts = assemble(self.site, self.spec, missing=missing, firmware=firmware)
         return self._parts
@@ -55,7 +67,9 @@ class Machine:
     def forget_parts(self) -> None:
         """After a part was put in or taken out."""
         self._settle_energy()
-        self._parts = None
+        before, self._parts = self._parts, None
+        if before is not None:
+            self.drives.lose_power(tuple(drive for drive in before.drives if drive not in self.parts.drives))
         self._settle_energy()
 
     def adapter_of(self, port: str) -> Adapter | None:
@@ -85,27 +99,38 @@ class Machine:
     def _power_changed(self, machine: PowerMachine) -> None:
         self._settle_energy()
         if machine.settled == "On":
-            self._consume_boot_settings()
+            boot(self)
+        elif machine.settled == "Off":
+            self.drives.lose_power(self.parts.drives)
         self.keep("power", machine.kept(), change={"what": "power", "to": machine.settled, "by": "hardware"})
         for observer in self.power_observers:
             observer(self)
 
-    def _consume_boot_settings(self) -> None:
-        """A boot uses up a boot override that is for once, and BIOS settings that wait for a restart."""
-        if self.boot_override["enabled"] == "Once":
-            self.keep("boot", dict(NO_OVERRIDE), change={"what": "boot-override", "to": "used", "by": "firmware"})
-        if pending := self.bios_pending:
-            self.keep("bios", {**self.bios, **pending}, change={"what": "bios", "to": pending, "by": "firmware"})
-            self.keep("bios-pending", {})
-        if (secure := self._kept.get(self.name, "secure-boot-next")) is not None:
-            self.keep("secure-boot", secure, change={"what": "secure-boot", "to": secure, "by": "firmware"})
-            self.keep("secure-boot-next", None)
+    # -- firmware ------------------------------------------------------------------------------------------------
+
+    def stage(self, component: str, version: str, *, by: str) -> None:
+        """New firmware lies ready; it runs from the component's next restart on (`activate`)."""
+        staged = {**(self._kept.get(self.name, "firmware-staged") or {}), component: version}
+        change = {"what": "firmware-staged", "component": component, "version": version, "by": by}
+        self.keep("firmware-staged", staged, change=change)
+
+    def activate(self, component: str, *, by: str) -> None:
+        """Runs what was staged for the component, if anything was."""
+        staged: dict[str, str] = self._kept.get(self.name, "firmware-staged") or {}
+        version = staged.get(component)
+        if version is None:
+            return
+        running = {**(self._kept.get(self.name, "firmware") or {}), component: version}
+        self.keep("firmware-staged", {name: v for name, v in staged.items() if name != component})
+        change = {"what": "firmware", "component": component, "version": version, "by": by}
+        self.keep("firmware", running, change=change)
+        self.forget_parts()
 
     # -- settings ------------------------------------------------------------------------------------------------
 
     @property
     def boot_override(self) -> dict[str, str]:
-        return self._kept.get(self.name, "boot") or dict(NO_OVERRIDE)
+        return {**NO_OVERRIDE, **(self._kept.get(self.name, "boot") or {})}
 
     @property
     def bios(self) -> dict[str, str | int | bool]:
@@ -118,7 +143,7 @@ class Machine:
     @property
     def secure_boot(self) -> bool:
         """Whether the firmware enforced it at the last boot."""
-        if self._faults.first(self.name, "secure-boot-off"):
+        if self.faults.first(self.name, "secure-boot-off") or self.secure_boot_keys == "none":
             return False
         as_delivered = self.spec.differs.secure_boot
         default = self.model.secure_boot if as_delivered is None else as_delivered
@@ -129,6 +154,16 @@ class Machine:
         """What is set, in force from the next boot on."""
         chosen = self._kept.get(self.name, "secure-boot-next")
         return self.secure_boot if chosen is None else bool(chosen)
+
+    @property
+    def secure_boot_keys(self) -> str:
+        """`default`, or `none`: without a platform key nothing is enforced (setup mode)."""
+        return str(self._kept.get(self.name, "secure-boot-keys", "default"))
+
+    @property
+    def booted(self) -> dict[str, str]:
+        """What the last boot was from: `from` in Redfish's words for boot sources, `image` for media and HTTP."""
+        return self._kept.get(self.name, "booted") or {"from": "Hdd", "image": ""}
 
     @property
     def asset_tag(self) -> str:

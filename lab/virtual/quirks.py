@@ -2,6 +2,7 @@
 
 from functools import cache
 from importlib.resources import files
+from typing import Literal
 
 from pydantic import TypeAdapter
 
@@ -41,6 +42,12 @@ class Quirks(Hardware):
     """The firmware inventory answers 503 for this long after it was first asked for."""
     reset_as_task: bool = False
     """A reset answers 202 with a task."""
+    media_under: Literal["manager", "system"] = "manager"
+    """Where VirtualMedia hangs: a client follows the links."""
+    media_lost_on_restart: bool = False
+    """A restart of the BMC ejects what was inserted."""
+    erase_kinds_inline: bool = True
+    """How a drive can be erased stands beside its action; otherwise in its ActionInfo only."""
     close_connections: bool = False
     """Every answer ends its connection."""
     missing_fields: tuple[str, ...] = ()

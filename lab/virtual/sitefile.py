@@ -58,6 +58,8 @@ class Differences(Hardware):
     missing: tuple[str, ...] = ()
     """Part names as Redfish shows them: `GPU3`, `DIMM5`, `NVMe1`, `nic0`."""
     firmware: dict[str, str] = {}
+    drives: dict[str, str] = {}
+    """Another model in one bay: `NVMe1: sata-1920`. The bay keeps its label, whatever stands in it."""
     secure_boot: bool | None = None
     tpm: bool | None = None
     bios: dict[str, str | int | bool] = {}

@@ -10,14 +10,17 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
+from lab.virtual.booting import BIOS_FAULT
 from lab.virtual.cabling import Cabling, Plugged
 from lab.virtual.catalogue import Plane
 from lab.virtual.clock import LabClock
 from lab.virtual.device_log import DeviceLog
+from lab.virtual.drives import DRIVE_FAULTS, KeptMedia, MediaOf
 from lab.virtual.faults import Fault, FaultBoard, FaultKind, FaultUnknown, Target
 from lab.virtual.hardware import part_names
 from lab.virtual.kept import KeptState
 from lab.virtual.machine import MISSING_KINDS, Machine
+from lab.virtual.media import MEDIA_FAULT
 from lab.virtual.power import PowerDelays
 from lab.virtual.sitefile import OtherSystem, PhysicalPort, PortRef, Site, Switch
 
@@ -53,7 +56,16 @@ class SwitchBody:
 class World:
     """One site. Opening the same state folder again takes up where the last process was killed."""
 
-    def __init__(self, site: Site, state: Path, *, time_factor: float = 1.0, delays: PowerDelays | None = None) -> None:
+    def __init__(
+        self,
+        site: Site,
+        state: Path,
+        *,
+        time_factor: float = 1.0,
+        delays: PowerDelays | None = None,
+        media_of: MediaOf = KeptMedia,
+    ) -> None:
+        """`media_of`: what stands behind each server's drives."""
         self.site = site
         self.delays = delays or PowerDelays()
         self.kept = KeptState(state)
@@ -63,12 +75,14 @@ class World:
         self.log = DeviceLog(self.kept, self.clock)
         self.faults = FaultBoard(self.kept, self._target_kind)
         self.faults.offer(*_PART_FAULTS, check=self._check_part)
-        self.faults.offer(_FIRMWARE_FAULT, _SECURE_BOOT_FAULT)
+        self.faults.offer(_FIRMWARE_FAULT, _SECURE_BOOT_FAULT, BIOS_FAULT, MEDIA_FAULT)
+        self.faults.offer(*DRIVE_FAULTS, check=self._check_drive)
         self.faults.offer(*_CABLE_FAULTS, check=self._check_cable)
         self.faults.observe(self._apply_fault)
         self.cabling = Cabling(site.cables)
         self.machines = {
-            spec.name: Machine(site, spec, self.kept, self.clock, self.faults, self.delays) for spec in site.servers
+            spec.name: Machine(site, spec, self.kept, self.clock, self.faults, self.delays, media_of)
+            for spec in site.servers
         }
         self.switches = {spec.name: SwitchBody(spec) for spec in site.switches}
         self._ports: dict[str, dict[str, PhysicalPort]] = {}
@@ -251,6 +265,11 @@ class World:
             fitting = [name for name in known if name.startswith(prefix)]
             raise FaultUnknown(f"{fault.target} has no part {part} for {fault.kind}; it has {', '.join(fitting)}.")
 
+    def _check_drive(self, fault: Fault) -> None:
+        part = fault.arguments.get("part")
+        if part and part not in part_names(self.site, self.machines[fault.target].spec):
+            raise FaultUnknown(f"{fault.target} has no drive {part}.")
+
     def _check_cable(self, fault: Fault) -> None:
         if fault.kind == "cable-unplugged":
             return
@@ -263,6 +282,8 @@ class World:
             self.machines[fault.target].forget_parts()
         elif fault.kind.startswith("cable-"):
             self._recable()
+        elif fault.kind == MEDIA_FAULT.name and seeded:
+            self.machines[fault.target].media.eject_all("fault")
 
     def _recable(self) -> None:
         """Cables follow from the site file and the seeded cable faults in their order: mending one leaves the others."""

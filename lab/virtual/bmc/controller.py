@@ -1,5 +1,6 @@
 """One BMC: what it holds beside the machine behind it, its own restarts, and how it reads its resource tree."""
 
+import asyncio
 from collections.abc import Callable
 
 import aiohttp
@@ -32,8 +33,10 @@ class Bmc:
         self.accounts = Accounts(machine, self.quirks, world.site.logins[machine.spec.bmc.login])
         timeout_s = machine.kept("session-timeout-s", self.quirks.session_timeout_s)
         self.sessions = Sessions(world.clock, self.quirks.session_limit, timeout_s)
-        self.tasks = Tasks(world.clock)
+        self._client = client
+        self.fetching: dict[str, asyncio.Task[None]] = {}
         self.events = Events(machine, client)
+        self.tasks = Tasks(self)
         self.started = world.clock.time()
         self.down_until = 0.0
         self._power_before: tuple[str, float] | None = None
@@ -56,18 +59,27 @@ class Bmc:
         return self.machine.mains and self.clock.time() >= self.down_until
 
     @property
+    def http(self) -> aiohttp.ClientSession | None:
+        """What it fetches images with; None while nothing is served."""
+        return self._client()
+
+    @property
     def mac(self) -> str:
         return self.machine.spec.mac_base.upper()
 
     # -- its own restart -----------------------------------------------------------------------------------------
 
     def restart(self, by: str) -> None:
-        """Sessions, tasks and the inventory cache are gone; accounts, settings and the host's power stay."""
+        """Sessions, tasks and the inventory cache are gone; accounts, settings and the host's power stay. New firmware runs."""
         self.machine.note({"what": "bmc-restart", "by": by})
         self.down_until = self.clock.time() + self.world.delays.bmc_restart_s
         self.started = self.down_until
         self.sessions.clear()
         self.tasks.clear()
+        self.events.close_streams()
+        self.machine.activate("BMC", by="bmc")
+        if self.quirks.media_lost_on_restart:
+            self.machine.media.eject_all("bmc-restart")
         self._inventory_since = None
         for observer in self.restart_observers:
             observer(self)
@@ -151,6 +163,9 @@ class Bmc:
 
     def absent(self, path: str) -> bool:
         """Whether this BMC's firmware does not serve the path at all."""
+        other = SYSTEM if self.quirks.media_under == "manager" else "/redfish/v1/Managers/bmc"
+        if path.startswith(f"{other}/VirtualMedia"):
+            return True
         if not self.quirks.sessions and path.startswith("/redfish/v1/SessionService"):
             return True
         return any(f"/{name}/" in path + "/" for name in self.quirks.absent)

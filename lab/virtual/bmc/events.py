@@ -1,21 +1,33 @@
-"""Event subscriptions of one BMC and the POSTs they cause. Nothing is ever sent off the loopback addresses of this machine."""
+"""Event subscriptions of one BMC: the POSTs they cause, and streams of server-sent events (DSP0266).
+
+Nothing is ever sent off the loopback addresses of this machine.
+"""
 
 import asyncio
-import ipaddress
 from collections.abc import Callable
+from dataclasses import dataclass, field
 from typing import Any
-from urllib.parse import urlsplit
 
 import aiohttp
 
+from lab.virtual.bmc.fetching import is_loopback
 from lab.virtual.bmc.json_types import Json, link
 from lab.virtual.bmc.messages import message
 from lab.virtual.machine import Machine
 
 MOST_SUBSCRIPTIONS = 20
+MOST_STREAMS = 4
 ATTEMPTS, INTERVAL_S = 3, 2
 
 type Subscription = dict[str, Any]
+
+
+@dataclass
+class Stream:
+    """An open stream of server-sent events; None ends it. It is a subscription for as long as its connection stands."""
+
+    number: str
+    events: asyncio.Queue[Json | None] = field(default_factory=asyncio.Queue[Json | None])
 
 
 class Events:
@@ -25,13 +37,44 @@ class Events:
         self._machine, self._client = machine, client
         self._number = 0
         self._tasks: set[asyncio.Task[None]] = set()
+        self._streams: dict[str, Stream] = {}
 
     def all(self) -> dict[str, Subscription]:
         return self._machine.kept("subscriptions", {})
 
+    # -- streams -------------------------------------------------------------------------------------------------
+
+    @property
+    def streams(self) -> tuple[Stream, ...]:
+        return tuple(self._streams.values())
+
+    def open_stream(self) -> Stream | None:
+        """None if as many are open as can be."""
+        if len(self._streams) >= MOST_STREAMS or len(self._streams) + len(self.all()) >= MOST_SUBSCRIPTIONS:
+            return None
+        stream = Stream(self._free_number())
+        self._streams[stream.number] = stream
+        return stream
+
+    def close_stream(self, number: str) -> bool:
+        """Ends one; False if there is none of this number."""
+        stream = self._streams.pop(number, None)
+        if stream is not None:
+            stream.events.put_nowait(None)
+        return stream is not None
+
+    def close_streams(self) -> None:
+        for number in list(self._streams):
+            self.close_stream(number)
+
+    def _free_number(self) -> str:
+        return str(max([int(key) for key in (*self.all(), *self._streams)], default=0) + 1)
+
+    # -- subscriptions -------------------------------------------------------------------------------------------
+
     def add(self, wanted: Subscription) -> str:
         taken = self.all()
-        number = str(max([int(key) for key in taken], default=0) + 1)
+        number = self._free_number()
         change = {"what": "subscription-added", "id": number, "destination": wanted["Destination"]}
         self._machine.keep("subscriptions", {**taken, number: wanted}, change=change)
         return number
@@ -46,30 +89,36 @@ class Events:
         self._machine.keep("subscriptions", left, change={"what": "subscription-removed", "id": number})
 
     def emit(self, key: str, origin: str, *arguments: object, kind: str = "Other", only: str = "") -> None:
-        """Sends one event to each subscription that wants it (`only`: to one), in the background."""
+        """Sends one event to each subscription that wants it (`only`: to one), in the background, and to every stream."""
         for number, subscription in self.all().items():
             if only not in ("", number) or not _wants(subscription, key, origin):
                 continue
-            self._number += 1
-            event = {
-                "@odata.type": "#Event.v1_7_0.Event",
-                "Id": str(self._number),
-                "Name": "Event",
-                "Context": subscription.get("Context"),
-                "Events": [
-                    {
-                        **{k: v for k, v in message(key, *arguments).items() if k not in ("@odata.type", "Severity")},
-                        "MemberId": "0",
-                        "EventId": str(self._number),
-                        "EventType": kind,
-                        "EventTimestamp": self._machine.clock.stamp(),
-                        "OriginOfCondition": link(origin),
-                    }
-                ],
-            }
-            if event["Context"] is None:
-                del event["Context"]
+            event = self._event(key, origin, arguments, kind)
+            if (context := subscription.get("Context")) is not None:
+                event["Context"] = context
             self._send(number, subscription, event)
+        for stream in self.streams:
+            if only in ("", stream.number):
+                stream.events.put_nowait(self._event(key, origin, arguments, kind))
+
+    def _event(self, key: str, origin: str, arguments: tuple[object, ...], kind: str) -> Json:
+        self._number += 1
+        told = {k: v for k, v in message(key, *arguments).items() if k not in ("@odata.type", "Severity")}
+        return {
+            "@odata.type": "#Event.v1_7_0.Event",
+            "Id": str(self._number),
+            "Name": "Event",
+            "Events": [
+                {
+                    **told,
+                    "MemberId": "0",
+                    "EventId": str(self._number),
+                    "EventType": kind,
+                    "EventTimestamp": self._machine.clock.stamp(),
+                    "OriginOfCondition": link(origin),
+                }
+            ],
+        }
 
     def _send(self, number: str, subscription: Subscription, event: Json) -> None:
         client = self._client()
@@ -92,22 +141,15 @@ class Events:
                 if attempt:
                     await self._machine.clock.sleep(INTERVAL_S)
                 try:
-                    async with client.post(destination, json=event, headers=headers, ssl=False) as answer:
+                    async with client.post(
+                        destination, json=event, headers=headers, ssl=False, allow_redirects=False
+                    ) as answer:
                         outcome = str(answer.status)
                     if answer.ok:
                         break
                 except (aiohttp.ClientError, TimeoutError, OSError) as error:
                     outcome = type(error).__name__
         self._machine.note({"what": "event-sent", "subscription": number, "event": event["Id"], "outcome": outcome})
-
-
-def is_loopback(destination: str) -> bool:
-    """Only literal loopback addresses and `localhost`: a name could lead anywhere."""
-    host = urlsplit(destination).hostname or ""
-    try:
-        return ipaddress.ip_address(host).is_loopback
-    except ValueError:
-        return host == "localhost"
 
 
 def _wants(subscription: Subscription, key: str, origin: str) -> bool:

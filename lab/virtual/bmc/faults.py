@@ -1,6 +1,7 @@
 """Faults that only a BMC can have, beside those of every device on the wire."""
 
 from lab.virtual.bmc.controller import Bmc
+from lab.virtual.bmc.updating import UPDATE_FAULT
 from lab.virtual.faults import Fault, FaultBoard, FaultKind, FaultUnknown
 
 LIES = ("power-state", "reset", "patch", "password")
@@ -10,6 +11,12 @@ BMC_FAULTS = [
         targets=("server",),
         description="The BMC says yes and does nothing, or reports the wrong power state.",
         arguments={"about": f"what: {', '.join(LIES)}"},
+    ),
+    FaultKind(
+        name=UPDATE_FAULT,
+        targets=("server",),
+        description="A firmware update fails while it is installed; the old version stays.",
+        arguments={"at": "optional: the percentage at which it fails, 50 if not given"},
     ),
     FaultKind(
         name="locked-out",

@@ -54,6 +54,15 @@ BASE = Registry(
         "ActionParameterNotSupported": Template("The parameter %1 of the action %2 cannot be given here.", 2),
         "ActionParameterValueNotInList": Template("The value %1 of the parameter %2 of the action %3 is none of those allowed.", 3),
         "ActionParameterValueTypeError": Template("The value %1 of the parameter %2 of the action %3 has the wrong type.", 3),
+        "ActionParameterValueFormatError": Template("The value %1 of the parameter %2 of the action %3 has a form that is not accepted.", 3),
+        "ActionParameterValueConflict": Template("The parameter %1 cannot have the value %2 here.", 2),
+        "CouldNotEstablishConnection": Template("No connection to %1 could be made.", 1, "Critical", "Check the address and that it can be reached from here."),
+        "ResourceAtUriInUnknownFormat": Template("What lies at %1 is of no known form.", 1, "Critical"),
+        "InvalidURI": Template("There is nothing to be had at %1.", 1, "Critical"),
+        "SourceDoesNotSupportProtocol": Template("What is at %1 does not speak %2.", 2, "Critical"),
+        "MissingOrMalformedPart": Template("The form lacks a part, or a part cannot be read.", 0, "Critical"),
+        "ResetRequired": Template("To take effect this needs a reset: %1 with ResetType %2.", 2, "Warning", "Reset it when it suits."),
+        "UndeterminedFault": Template("%1 reported a fault of unknown kind.", 1, "Critical", "Look at the part itself."),
         "ResourceMissingAtURI": Template("There is nothing at %1.", 1, "Critical"),
         "ResourceNotFound": Template("There is no %1 called %2.", 2, "Critical"),
         "ResourceAlreadyExists": Template("A %1 whose %2 is %3 exists already.", 3, "Critical"),
@@ -108,15 +117,28 @@ TASK_EVENT = Registry(
     {
         "TaskStarted": Template("The task %1 has begun.", 1, "OK", "None."),
         "TaskCompletedOK": Template("The task %1 is done.", 1, "OK", "None."),
+        "TaskAborted": Template("The task %1 ended with errors.", 1, "Critical", "Read its other messages."),
     },
 )
 
+_ON_IT = "None."
 UPDATE = Registry(
     "Update",
     "1.1.0",
     "Firmware and its inventory.",
-    {"UpdateInProgress": Template("Firmware is being changed or listed.", 0, "Warning", "Wait and try again.")},
-)
+    {
+        "UpdateInProgress": Template("Firmware is being changed or listed.", 0, "Warning", "Wait and try again."),
+        "TargetDetermined": Template("%1 gets the image %2.", 2, "OK", _ON_IT),
+        "NoTargetsDetermined": Template("Nothing here takes the image %1.", 1, "Critical", "Choose the image for this hardware."),
+        "InstallingOnComponent": Template("The image %1 is being installed on %2.", 2, "OK", _ON_IT),
+        "TransferFailed": Template("The image %1 for %2 could not be fetched.", 2, "Critical", "Check where it lies."),
+        "VerificationFailed": Template("The image %1 for %2 is damaged or not signed.", 2, "Critical", "Fetch the image again from its maker."),
+        "ApplyFailed": Template("The image %1 could not be installed on %2.", 2, "Critical", "Try again; then look at the part."),
+        "AwaitToActivate": Template("The image %1 on %2 waits to be put in force.", 2, "OK", "Reset what the next message names."),
+        "UpdateSuccessful": Template("%1 runs the image %2.", 2, "OK", _ON_IT),
+        "UpdateNotApplicable": Template("The image %1 is not for %2.", 2, "Warning", "Choose the image for this part."),
+    },
+)  # fmt: skip
 
 REGISTRIES = {registry.prefix: registry for registry in (BASE, RESOURCE_EVENT, TASK_EVENT, UPDATE)}
 

@@ -12,10 +12,13 @@ from aiohttp import web
 
 from lab.virtual.bmc import tree
 from lab.virtual.bmc.controller import Bmc
+from lab.virtual.bmc.forms import form_parts
 from lab.virtual.bmc.json_types import Json
 from lab.virtual.bmc.messages import Problem, message, refuse
 from lab.virtual.bmc.queries import applied, parse
-from lab.virtual.bmc.routing import NOBODY, Answer, Call, Route, find
+from lab.virtual.bmc.resources.event_stream import stream_events
+from lab.virtual.bmc.routing import LOGIN, NOBODY, Answer, Call, Files, Route, find
+from lab.virtual.bmc.tasks import UNFINISHED
 from lab.virtual.faults import Fault
 from lab.virtual.wire_faults import matching
 
@@ -52,8 +55,12 @@ async def handle(bmc: Bmc, request: web.BaseRequest) -> web.StreamResponse:
             await bmc.clock.sleep(bmc.quirks.slow_s)
         raw = await request.read()
         actor = _authenticate(bmc, request, path)
-        body = _body(request, raw, path)
-        answer = _dispatch(bmc, request, path, actor, body)
+        body, files = _body(request, raw, path)
+        if _asks_for_stream(bmc, request, path):
+            _require(bmc, actor, LOGIN, path)
+            bmc.world.log.request(bmc.name, request.method, request.path_qs, 200, actor.user)
+            return await stream_events(bmc, request)
+        answer = await _dispatch(bmc, request, path, actor, body, files)
         if faults.any_on(bmc.name):
             if (fault := matching(faults, bmc.name, "drop", request.method, path)) and _after(fault):
                 return _broken(bmc, request, fault)
@@ -155,11 +162,20 @@ def _allowed_before_change(method: str, path: str, actor: Actor) -> bool:
 # -- the request itself ------------------------------------------------------------------------------------------
 
 
-def _body(request: web.BaseRequest, raw: bytes, path: str) -> Json:
+def _body(request: web.BaseRequest, raw: bytes, path: str) -> tuple[Json, Files]:
     if request.method not in ("POST", "PATCH", "PUT") or not raw:
-        return {}
-    if request.content_type != "application/json":
+        return {}, {}
+    found = find(path.rstrip("/"))
+    if request.content_type == "multipart/form-data" and found and found[0].form:
+        files = form_parts(request.headers["Content-Type"], raw)
+        _, told = files.pop(found[0].form, ("", b""))
+        return _json(told), files
+    if request.content_type != "application/json" or (found and found[0].form):
         raise refuse(415, "HeaderInvalid", f"Content-Type: {request.headers.get('Content-Type', '')}")
+    return _json(raw), {}
+
+
+def _json(raw: bytes) -> Json:
     try:
         body = json.loads(raw)
     except (ValueError, UnicodeDecodeError):
@@ -169,7 +185,12 @@ def _body(request: web.BaseRequest, raw: bytes, path: str) -> Json:
     return body
 
 
-def _dispatch(bmc: Bmc, request: web.BaseRequest, path: str, actor: Actor, body: Json) -> Answer:
+def _asks_for_stream(bmc: Bmc, request: web.BaseRequest, path: str) -> bool:
+    found = find(path.rstrip("/"))
+    return found is not None and found[0].stream and request.method == "GET" and not bmc.absent(path)
+
+
+async def _dispatch(bmc: Bmc, request: web.BaseRequest, path: str, actor: Actor, body: Json, files: Files) -> Answer:
     bare = path.rstrip("/") or "/"
     found = find(bare)
     if found is None or bmc.absent(bare):
@@ -189,11 +210,12 @@ def _dispatch(bmc: Bmc, request: web.BaseRequest, path: str, actor: Actor, body:
         parse(request.query_string, bmc.quirks)
     if route.read is not None and method in ("PATCH", "PUT", "DELETE"):
         _precondition(bmc, request, route, bare)
-    call = Call(bare, body, actor.account, actor.session, actor.user, _origin(request))
+    call = Call(bare, body, actor.account, actor.session, actor.user, _origin(request), files)
     # A password that is not changed is a lie of its own (`about=password`).
     if method == "PATCH" and "Password" not in (body or {}) and bmc.lies_about("patch"):
         return Answer(200, bmc.read(bare))
-    return write(bmc, call, **names)
+    answer = write(bmc, call, **names)
+    return answer if isinstance(answer, Answer) else await answer
 
 
 def _require(bmc: Bmc, actor: Actor, privilege: str, path: str) -> None:
@@ -218,7 +240,7 @@ def _get(bmc: Bmc, request: web.BaseRequest, route: Route, path: str) -> Answer:
     query = parse(request.query_string, bmc.quirks)
     shown = "/redfish/v1/" if path == "/redfish/v1" else path
     body = bmc.read(shown)
-    if "/TaskMonitors/" in path and body["TaskState"] == "Running":
+    if "/TaskMonitors/" in path and body["TaskState"] in UNFINISHED:
         return Answer(202, body, {"Allow": route.allow, "Location": path, "Retry-After": "1"})
     if "(raw)" in body:
         return Answer(200, body, {"Allow": route.allow})

@@ -1,6 +1,6 @@
 """Which resources there are: a path template, who reads it, who changes it, and the privilege each takes."""
 
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -19,6 +19,10 @@ LOGIN, USERS, MANAGER, COMPONENTS, NOBODY = (
 )
 
 
+type Files = dict[str, tuple[str, bytes]]
+"""The other parts of a form: by the part's name, its file name and content."""
+
+
 @dataclass(frozen=True)
 class Call:
     """One request after authentication. `account` is the acting account's id, `session` its session's, if it has one."""
@@ -29,6 +33,7 @@ class Call:
     session: str = ""
     user: str = ""
     origin: str = ""
+    files: Files = field(default_factory=dict[str, tuple[str, bytes]])
 
 
 @dataclass
@@ -41,7 +46,7 @@ class Answer:
 
 
 type Reader = Callable[..., Json]
-type Writer = Callable[..., Answer]
+type Writer = Callable[..., Answer | Awaitable[Answer]]
 
 
 @dataclass
@@ -53,10 +58,14 @@ class Route:
     read_privilege: str = LOGIN
     writers: dict[str, tuple[Writer, str]] = field(default_factory=dict[str, tuple[Writer, str]])
     volatile: bool = False
+    stream: bool = False
+    """A GET is answered with server-sent events."""
+    form: str = ""
+    """The part of a form that holds the JSON body; empty: this takes JSON only."""
 
     @property
     def allow(self) -> str:
-        methods = ["GET", "HEAD"] if self.read else []
+        methods = ["GET", "HEAD"] if self.read else ["GET"] if self.stream else []
         return ", ".join([*methods, *sorted(self.writers)])
 
 
@@ -118,11 +127,18 @@ def reads(template: str, *, privilege: str = LOGIN, volatile: bool = False) -> C
     return register
 
 
-def writes(method: str, template: str, *, privilege: str = MANAGER) -> Callable[[Writer], Writer]:
-    """Registers `write(bmc, call, **names)` for POST, PATCH or DELETE."""
+def streams(template: str) -> None:
+    """A path that answers GET with the BMC's events for as long as the client listens."""
+    _route(template).stream = True
+
+
+def writes(method: str, template: str, *, privilege: str = MANAGER, form: str = "") -> Callable[[Writer], Writer]:
+    """Registers `write(bmc, call, **names)` for POST, PATCH or DELETE. `form`: it takes multipart forms, whose JSON is that part."""
 
     def register(write: Writer) -> Writer:
         _route(template).writers[method] = (write, privilege)
+        if form:
+            _route(template).form = form
         return write
 
     return register

@@ -4,6 +4,7 @@ from lab.virtual.bmc.checks import checked, flag, text
 from lab.virtual.bmc.controller import Bmc
 from lab.virtual.bmc.json_types import Json, link, links, ok
 from lab.virtual.bmc.resources.root import kind
+from lab.virtual.bmc.resources.storage import storages
 from lab.virtual.bmc.routing import COMPONENTS, Answer, Call, collection, missing, reads, writes
 from lab.virtual.bmc.tree import CHASSIS, MANAGER, ROOT, SYSTEM
 from lab.virtual.hardware import part_serial
@@ -48,7 +49,7 @@ def chassis(bmc: Bmc) -> Json:
             "ComputerSystems": [link(SYSTEM)],
             "ManagedBy": [link(MANAGER)],
             "ManagersInChassis": [link(MANAGER)],
-            "Storage": links([f"{SYSTEM}/Storage/NVMe"]),
+            "Storage": links([f"{SYSTEM}/Storage/{name}" for name in storages(bmc)]),
         },
     }
 

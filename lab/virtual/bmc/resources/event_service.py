@@ -13,10 +13,17 @@ from lab.virtual.bmc.routing import MANAGER as MANAGE
 from lab.virtual.bmc.routing import Answer, Call, collection, missing, reads, writes
 from lab.virtual.bmc.tree import ROOT
 
+STREAM = f"{ROOT}/EventService/SSE"
+_FILTERS = ("EventFormatType", "MessageId", "OriginResource", "RegistryPrefix", "ResourceType", "SubordinateResources")
 SERVICE, SUBSCRIPTIONS = f"{ROOT}/EventService", f"{ROOT}/EventService/Subscriptions"
 _PREFIXES = ["Base", "ResourceEvent", "TaskEvent"]
 
-collection(SUBSCRIPTIONS, "EventDestination", "Event Subscriptions", lambda bmc: sorted(bmc.events.all(), key=int))
+
+def _numbers(bmc: Bmc) -> list[str]:
+    return sorted([*bmc.events.all(), *(stream.number for stream in bmc.events.streams)], key=int)
+
+
+collection(SUBSCRIPTIONS, "EventDestination", "Event Subscriptions", _numbers)
 
 
 @reads(SERVICE)
@@ -32,6 +39,8 @@ def event_service(_bmc: Bmc) -> Json:
         "EventFormatTypes": ["Event"],
         "RegistryPrefixes": _PREFIXES,
         "ResourceTypes": ["ComputerSystem"],
+        "ServerSentEventUri": STREAM,
+        "SSEFilterPropertiesSupported": dict.fromkeys(_FILTERS, False),
         "SubordinateResourcesSupported": True,
         "Subscriptions": link(SUBSCRIPTIONS),
         "Status": ok(),
@@ -42,6 +51,8 @@ def event_service(_bmc: Bmc) -> Json:
 @reads(f"{SUBSCRIPTIONS}/{{subscription}}")
 def subscription(bmc: Bmc, subscription: str) -> Json:
     found = bmc.events.all().get(subscription)
+    if any(stream.number == subscription for stream in bmc.events.streams):
+        found = {"Destination": None, "SubscriptionType": "SSE"}
     if found is None:
         raise missing("EventDestination", subscription)
     return {
@@ -50,7 +61,7 @@ def subscription(bmc: Bmc, subscription: str) -> Json:
         "Name": f"Subscription {subscription}",
         "Destination": found["Destination"],
         "Protocol": "Redfish",
-        "SubscriptionType": "RedfishEvent",
+        "SubscriptionType": found.get("SubscriptionType", "RedfishEvent"),
         "EventFormatType": "Event",
         "Context": found.get("Context"),
         "RegistryPrefixes": found.get("RegistryPrefixes", []),
@@ -88,7 +99,7 @@ def subscribe(bmc: Bmc, call: Call) -> Answer:
     for prefix in wanted.get("RegistryPrefixes", ()):
         if prefix not in REGISTRIES:
             raise refuse(400, "PropertyValueNotInList", prefix, "RegistryPrefixes")
-    if len(bmc.events.all()) >= MOST_SUBSCRIPTIONS:
+    if len(_numbers(bmc)) >= MOST_SUBSCRIPTIONS:
         raise refuse(503, "EventSubscriptionLimitExceeded")
     path = f"{SUBSCRIPTIONS}/{bmc.events.add(wanted)}"
     return Answer(201, bmc.read(path), {"Location": path})
@@ -103,6 +114,8 @@ def _listed(name: str, value: Any) -> list[Json]:
 @writes("PATCH", f"{SUBSCRIPTIONS}/{{subscription}}", privilege=MANAGE)
 def change_subscription(bmc: Bmc, call: Call, subscription: str) -> Answer:
     shown = bmc.read(call.path)
+    if subscription not in bmc.events.all():
+        raise refuse(405, "OperationNotAllowed")
     wanted = checked(call.body, {"Context": text(256), "HttpHeaders": _listed}, readable=set(shown))
     bmc.events.change(subscription, wanted)
     return Answer(200, bmc.read(call.path))
@@ -110,6 +123,8 @@ def change_subscription(bmc: Bmc, call: Call, subscription: str) -> Answer:
 
 @writes("DELETE", f"{SUBSCRIPTIONS}/{{subscription}}", privilege=MANAGE)
 def unsubscribe(bmc: Bmc, call: Call, subscription: str) -> Answer:
+    if bmc.events.close_stream(subscription):
+        return Answer(204)
     if subscription not in bmc.events.all():
         raise missing("EventDestination", subscription)
     bmc.events.remove(subscription)

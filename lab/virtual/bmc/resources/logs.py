@@ -15,7 +15,7 @@ SYSTEM_LOG = f"{SYSTEM}/LogServices/EventLog"
 MANAGER_LOG = f"{MANAGER}/LogServices/Journal"
 MOST_SHOWN = 200
 DIAGNOSTIC_S = 4.0
-_SYSTEM_WORDS = {"power", "reset", "bios", "boot-override", "secure-boot", "mains"}
+_SYSTEM_WORDS = {"power", "reset", "bios", "boot-override", "secure-boot", "mains", "booted", "erased", "erase-failed"}
 _CRITICAL = {"mains", "account-locked"}
 
 collection(f"{SYSTEM}/LogServices", "LogService", "System Logs", lambda _bmc: ["EventLog"])
@@ -135,7 +135,5 @@ def collect_diagnostic_data(bmc: Bmc, call: Call) -> Answer:
     allowed = {"DiagnosticDataType": ("Manager",)}
     action(call.body, "LogService.CollectDiagnosticData", allowed, required=("DiagnosticDataType",))
 
-    def finish() -> None:
-        bmc.machine.note({"what": "diagnostic-data", "by": call.user})
-
-    return accepted_task(bmc.tasks.begin("Collect diagnostic data", DIAGNOSTIC_S, finish).id)
+    takes: Json = {"takes_s": DIAGNOSTIC_S, "note": {"what": "diagnostic-data", "by": call.user}}
+    return accepted_task(bmc.tasks.begin("Collect diagnostic data", "wait", takes, call).id)

@@ -41,6 +41,7 @@ def manager(bmc: Bmc) -> Json:
         "EthernetInterfaces": link(f"{MANAGER}/EthernetInterfaces"),
         "NetworkProtocol": link(PROTOCOL),
         "LogServices": link(f"{MANAGER}/LogServices"),
+        **({"VirtualMedia": link(f"{MANAGER}/VirtualMedia")} if bmc.quirks.media_under == "manager" else {}),
         "Links": {
             "ManagerForServers": [link(SYSTEM)],
             "ManagerForChassis": [link(CHASSIS)],

@@ -14,7 +14,8 @@ DEVICES = f"{CHASSIS}/PCIeDevices"
 
 
 def _part(bmc: Bmc, name: str) -> Gpu | Adapter | Drive:
-    return chosen((*bmc.parts.gpus, *bmc.parts.adapters, *bmc.parts.drives), "PCIeDevice", name)
+    drives = [drive for drive in bmc.parts.drives if drive.model.protocol == "NVMe"]
+    return chosen((*bmc.parts.gpus, *bmc.parts.adapters, *drives), "PCIeDevice", name)
 
 
 def _functions(bmc: Bmc, device: str) -> list[str]:

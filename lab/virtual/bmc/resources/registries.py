@@ -1,22 +1,21 @@
 """Message registries with our wording, the BIOS attribute registry, and pointers to the published schemas."""
 
+from lab.virtual.bios import REGISTRY, attribute
 from lab.virtual.bmc.controller import Bmc
 from lab.virtual.bmc.json_types import Json
 from lab.virtual.bmc.messages import REGISTRIES, Registry
 from lab.virtual.bmc.resources.root import SCHEMAS, VERSIONS, kind
-from lab.virtual.bmc.resources.settings import CHOICES
 from lab.virtual.bmc.routing import collection, missing, reads
 from lab.virtual.bmc.tree import ROOT
 
 FILES, JSON_SCHEMAS = f"{ROOT}/Registries", f"{ROOT}/JsonSchemas"
-BIOS_REGISTRY = "EdgewrightBios.1.0.0"
 
 
 def _schema_ids(_bmc: Bmc) -> list[str]:
     return [f"{name}.{VERSIONS[name]}" if name in VERSIONS else name for name in SCHEMAS if name != "RedfishExtensions"]
 
 
-collection(FILES, "MessageRegistryFile", "Registries", lambda _bmc: [*map(_id, REGISTRIES.values()), BIOS_REGISTRY])
+collection(FILES, "MessageRegistryFile", "Registries", lambda _bmc: [*map(_id, REGISTRIES.values()), REGISTRY])
 collection(JSON_SCHEMAS, "JsonSchemaFile", "JSON Schemas", _schema_ids)
 
 
@@ -33,13 +32,13 @@ def _registry(file: str) -> Registry:
 
 @reads(f"{FILES}/{{file}}")
 def registry_file(_bmc: Bmc, file: str) -> Json:
-    name = BIOS_REGISTRY if file == BIOS_REGISTRY else _id(_registry(file))
+    name = REGISTRY if file == REGISTRY else _id(_registry(file))
     prefix, major, minor, _ = name.split(".")
     return {
         "@odata.type": kind("MessageRegistryFile"),
         "Id": name,
         "Name": f"{prefix} Registry",
-        "Registry": f"{prefix}.{major}.{minor}" if name != BIOS_REGISTRY else BIOS_REGISTRY,
+        "Registry": f"{prefix}.{major}.{minor}" if name != REGISTRY else REGISTRY,
         "Languages": ["en"],
         "Languages@odata.count": 1,
         "Location": [{"Language": "en", "Uri": f"{FILES}/{name}/{name}.json"}],
@@ -51,7 +50,7 @@ def registry_file(_bmc: Bmc, file: str) -> Json:
 def registry(bmc: Bmc, file: str, document: str) -> Json:
     if document != f"{file}.json":
         raise missing("MessageRegistry", document)
-    if file == BIOS_REGISTRY:
+    if file == REGISTRY:
         return _bios_registry(bmc)
     found = _registry(file)
     return {
@@ -78,23 +77,25 @@ def registry(bmc: Bmc, file: str, document: str) -> Json:
 
 
 def _bios_registry(bmc: Bmc) -> Json:
-    kinds = {bool: "Boolean", int: "Integer", str: "String"}
     attributes: list[Json] = []
     for name, value in bmc.machine.model.bios.items():
+        known = attribute(name)
         entry: Json = {
             "AttributeName": name,
             "DisplayName": name,
             "DefaultValue": value,
             "ReadOnly": False,
             "ResetRequired": True,
-            "Type": "Enumeration" if name in CHOICES else kinds[type(value)],
+            "Type": known.type_of(value),
         }
-        if name in CHOICES:
-            entry["Value"] = [{"ValueName": choice, "ValueDisplayName": choice} for choice in CHOICES[name]]
+        if known.choices:
+            entry["Value"] = [{"ValueName": choice, "ValueDisplayName": choice} for choice in known.choices]
+        if known.highest:
+            entry |= {"LowerBound": known.lowest, "UpperBound": known.highest, "ScalarIncrement": 1}
         attributes.append(entry)
     return {
         "@odata.type": kind("AttributeRegistry"),
-        "Id": BIOS_REGISTRY,
+        "Id": REGISTRY,
         "Name": "BIOS Attribute Registry",
         "Language": "en",
         "OwningEntity": "Edgewright",

@@ -31,6 +31,7 @@ SCHEMAS = (
     "EventDestination", "TaskService", "TaskCollection", "Task", "UpdateService", "SoftwareInventoryCollection",
     "SoftwareInventory", "MessageRegistryFileCollection", "MessageRegistryFile", "JsonSchemaFileCollection", "JsonSchemaFile",
     "ActionInfo", "Event", "Message", "Resource", "Redundancy", "Settings", "RedfishError", "RedfishExtensions",
+    "VirtualMediaCollection", "VirtualMedia",
 )  # fmt: skip
 
 
@@ -123,7 +124,7 @@ VERSIONS = {
     "EventDestination": "v1_14_1", "TaskService": "v1_2_1", "Task": "v1_7_4", "UpdateService": "v1_14_1",
     "SoftwareInventory": "v1_10_2", "MessageRegistryFile": "v1_1_4", "JsonSchemaFile": "v1_1_4", "ActionInfo": "v1_4_2",
     "Event": "v1_7_0", "Message": "v1_1_2", "Resource": "v1_19_0", "Redundancy": "v1_4_0", "Settings": "v1_3_5",
-    "RedfishError": "v1_0_2", "MessageRegistry": "v1_6_2", "AttributeRegistry": "v1_3_8",
+    "RedfishError": "v1_0_2", "VirtualMedia": "v1_6_3", "MessageRegistry": "v1_6_2", "AttributeRegistry": "v1_3_8",
 }  # fmt: skip
 
 

@@ -1,8 +1,9 @@
-"""BIOS attributes (in force after the next boot) and secure boot."""
+"""BIOS attributes and secure boot: pending until the next boot puts them in force."""
 
 from typing import Any
 
-from lab.virtual.bmc.checks import anything, checked, flag
+from lab.virtual.bios import REGISTRY, attribute
+from lab.virtual.bmc.checks import action, anything, checked, flag, nested, one_of
 from lab.virtual.bmc.controller import Bmc
 from lab.virtual.bmc.json_types import Json, link
 from lab.virtual.bmc.messages import Problem, message, refuse
@@ -11,12 +12,8 @@ from lab.virtual.bmc.routing import COMPONENTS, Answer, Call, reads, writes
 from lab.virtual.bmc.tree import SYSTEM
 
 BIOS = f"{SYSTEM}/Bios"
-CHOICES = {
-    "BootMode": ("Uefi", "LegacyBios"),
-    "IommuMode": ("Enabled", "Disabled", "Passthrough"),
-    "PowerProfile": ("MaxPerformance", "Balanced", "PowerSaver"),
-    "PxeDevice": ("Nic1", "Nic2", "Disabled"),
-}
+_APPLY = "@Redfish.SettingsApplyTime"
+RESET_KEYS = ("ResetAllKeysToDefault", "DeleteAllKeys", "DeletePK")
 
 
 @reads(BIOS)
@@ -25,15 +22,22 @@ def bios(bmc: Bmc) -> Json:
         "@odata.type": kind("Bios"),
         "Id": "Bios",
         "Name": "BIOS Settings",
-        "AttributeRegistry": "EdgewrightBios.1.0.0",
+        "AttributeRegistry": REGISTRY,
         "Attributes": bmc.machine.bios,
         "@Redfish.Settings": {
             "@odata.type": "#Settings.v1_3_5.Settings",
             "SettingsObject": link(f"{BIOS}/Settings"),
             "SupportedApplyTimes": ["OnReset"],
+            **_last_applied(bmc),
         },
         "Actions": {"#Bios.ResetBios": {"target": f"{BIOS}/Actions/Bios.ResetBios"}},
     }
+
+
+def _last_applied(bmc: Bmc) -> Json:
+    """Time and outcome of the last time that pending settings were put in force (DSP0266, settings resource)."""
+    at = bmc.machine.kept("bios-applied-at")
+    return {"Time": at, "Messages": [message("Success")]} if at else {}
 
 
 @reads(f"{BIOS}/Settings")
@@ -43,14 +47,15 @@ def pending(bmc: Bmc) -> Json:
         "@odata.type": kind("Bios"),
         "Id": "Settings",
         "Name": "Pending BIOS Settings",
-        "AttributeRegistry": "EdgewrightBios.1.0.0",
+        "AttributeRegistry": REGISTRY,
         "Attributes": bmc.machine.bios_pending,
     }
 
 
 @writes("PATCH", f"{BIOS}/Settings", privilege=COMPONENTS)
 def change_bios(bmc: Bmc, call: Call) -> Answer:
-    wanted = checked(call.body, {"Attributes": anything}, readable=set(pending(bmc))).get("Attributes")
+    writable = {"Attributes": anything, _APPLY: nested(ApplyTime=one_of("OnReset"))}
+    wanted = checked(call.body, writable, readable=set(pending(bmc))).get("Attributes")
     if not isinstance(wanted, dict):
         raise refuse(400, "PropertyValueTypeError", wanted, "Attributes", properties=("Attributes",))
     now, problems = bmc.machine.bios, list[Json]()
@@ -70,8 +75,11 @@ def _attribute_problem(now: dict[str, Any], name: str, value: Any) -> Json | Non
         return message("PropertyUnknown", shown, properties=(shown,))
     if type(value) is not type(now[name]):
         return message("PropertyValueTypeError", value, shown, properties=(shown,))
-    if name in CHOICES and value not in CHOICES[name]:
+    known = attribute(name)
+    if known.choices and value not in known.choices:
         return message("PropertyValueNotInList", value, shown, properties=(shown,))
+    if known.highest and not known.lowest <= value <= known.highest:
+        return message("PropertyValueOutOfRange", value, shown, properties=(shown,))
     return None
 
 
@@ -92,7 +100,13 @@ def secure_boot(bmc: Bmc) -> Json:
         "Name": "UEFI Secure Boot",
         "SecureBootEnable": bmc.machine.secure_boot_enabled,
         "SecureBootCurrentBoot": "Enabled" if on else "Disabled",
-        "SecureBootMode": "UserMode",
+        "SecureBootMode": "UserMode" if bmc.machine.secure_boot_keys == "default" else "SetupMode",
+        "Actions": {
+            "#SecureBoot.ResetKeys": {
+                "target": f"{SYSTEM}/SecureBoot/Actions/SecureBoot.ResetKeys",
+                "ResetKeysType@Redfish.AllowableValues": list(RESET_KEYS),
+            }
+        },
     }
 
 
@@ -102,3 +116,14 @@ def change_secure_boot(bmc: Bmc, call: Call) -> Answer:
     chosen = wanted["SecureBootEnable"]
     bmc.machine.keep("secure-boot-next", chosen, change={"what": "secure-boot-next", "to": chosen, "by": call.user})
     return Answer(200, bmc.read(f"{SYSTEM}/SecureBoot"))
+
+
+@writes("POST", f"{SYSTEM}/SecureBoot/Actions/SecureBoot.ResetKeys", privilege=COMPONENTS)
+def reset_keys(bmc: Bmc, call: Call) -> Answer:
+    """The factory's keys, or none (setup mode: nothing is enforced), from the next boot on."""
+    parameters: dict[str, tuple[str, ...]] = {"ResetKeysType": RESET_KEYS}
+    body = action(call.body, "SecureBoot.ResetKeys", parameters, required=("ResetKeysType",))
+    keys = "default" if body["ResetKeysType"] == RESET_KEYS[0] else "none"
+    change = {"what": "secure-boot-keys-next", "to": keys, "by": call.user}
+    bmc.machine.keep("secure-boot-keys-next", keys, change=change)
+    return Answer(204)

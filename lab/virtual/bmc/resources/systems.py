@@ -1,5 +1,8 @@
 """The computer system: identity, power, boot override."""
 
+from typing import Any
+from urllib.parse import urlsplit
+
 from lab.virtual.bmc.checks import action, checked, flag, nested, one_of, text
 from lab.virtual.bmc.controller import Bmc
 from lab.virtual.bmc.json_types import Json, link, links, ok
@@ -54,7 +57,7 @@ def system(bmc: Bmc) -> Json:
             name: link(f"{SYSTEM}/{name}")
             for name in (
                 "Bios", "SecureBoot", "Processors", "Memory", "EthernetInterfaces", "NetworkInterfaces", "Storage",
-                "LogServices",
+                "LogServices", *(("VirtualMedia",) if bmc.quirks.media_under == "system" else ()),
             )
         },
         "PCIeDevices": links([f"{CHASSIS}/PCIeDevices/{name}" for name in pcie_names(bmc)]),
@@ -73,7 +76,8 @@ def system(bmc: Bmc) -> Json:
 
 def pcie_names(bmc: Bmc) -> list[str]:
     parts = bmc.parts
-    return [item.name for item in (*parts.gpus, *parts.adapters, *parts.drives)]
+    drives = [drive for drive in parts.drives if drive.model.protocol == "NVMe"]
+    return [item.name for item in (*parts.gpus, *parts.adapters, *drives)]
 
 
 def _boot(bmc: Bmc) -> Json:
@@ -83,10 +87,21 @@ def _boot(bmc: Bmc) -> Json:
         "BootSourceOverrideTarget": override["target"],
         "BootSourceOverrideMode": override["mode"],
         "UefiTargetBootSourceOverride": override["uefi_target"],
+        "HttpBootUri": override["http_uri"] or None,
         "BootSourceOverrideTarget@Redfish.AllowableValues": list(BOOT_TARGETS),
         "BootSourceOverrideMode@Redfish.AllowableValues": list(BOOT_MODES),
         "BootSourceOverrideEnabled@Redfish.AllowableValues": list(ENABLED),
     }
+
+
+def boot_uri(name: str, value: Any) -> str:
+    """An http or https URL, or null for the one that DHCP gives."""
+    if value in (None, ""):
+        return ""
+    wanted = str(text(1024)(name, value))
+    if urlsplit(wanted).scheme not in ("http", "https"):
+        raise refuse(400, "PropertyValueFormatError", wanted, name, properties=(name,))
+    return wanted
 
 
 def _trusted_modules(bmc: Bmc) -> list[Json]:
@@ -103,6 +118,7 @@ def change_system(bmc: Bmc, call: Call) -> Answer:
         BootSourceOverrideTarget=one_of(*BOOT_TARGETS),
         BootSourceOverrideMode=one_of(*BOOT_MODES),
         UefiTargetBootSourceOverride=text(),
+        HttpBootUri=boot_uri,
     )
     writable = {
         "AssetTag": text(64),
@@ -126,6 +142,7 @@ def _override_boot(bmc: Bmc, change: Json, by: str) -> None:
         "BootSourceOverrideTarget": "target",
         "BootSourceOverrideMode": "mode",
         "UefiTargetBootSourceOverride": "uefi_target",
+        "HttpBootUri": "http_uri",
     }
     override = {**bmc.machine.boot_override, **{names[key]: value for key, value in change.items()}}
     if override["target"] == "UefiTarget" and not override["uefi_target"]:
@@ -159,8 +176,8 @@ def reset(bmc: Bmc, call: Call) -> Answer:
     bmc.reset_system(body["ResetType"], call.user)
     if not bmc.quirks.reset_as_task:
         return Answer(204)
-    task = bmc.tasks.begin(f"Reset {body['ResetType']}", bmc.world.delays.power_on_s, lambda: None)
-    return accepted_task(task.id)
+    takes: Json = {"takes_s": bmc.world.delays.power_on_s}
+    return accepted_task(bmc.tasks.begin(f"Reset {body['ResetType']}", "wait", takes, call).id)
 
 
 def accepted_task(task_id: str) -> Answer:

@@ -4,7 +4,7 @@ from lab.virtual.bmc.controller import Bmc
 from lab.virtual.bmc.json_types import Json, link, ok
 from lab.virtual.bmc.resources.root import kind
 from lab.virtual.bmc.routing import collection, missing, reads
-from lab.virtual.bmc.tasks import Task
+from lab.virtual.bmc.tasks import Task, payload
 from lab.virtual.bmc.tree import ROOT
 
 SERVICE = f"{ROOT}/TaskService"
@@ -20,7 +20,7 @@ def task_service(bmc: Bmc) -> Json:
         "Name": "Task Service",
         "ServiceEnabled": True,
         "CompletedTaskOverWritePolicy": "Oldest",
-        "LifeCycleEventOnTaskStateChange": False,
+        "LifeCycleEventOnTaskStateChange": True,
         "DateTime": bmc.clock.stamp(),
         "Tasks": link(f"{SERVICE}/Tasks"),
         "Status": ok(),
@@ -29,13 +29,13 @@ def task_service(bmc: Bmc) -> Json:
 
 @reads(f"{SERVICE}/Tasks/{{task}}")
 def task(bmc: Bmc, task: str) -> Json:
-    return _shown(bmc, _task(bmc, task))
+    return _shown(_task(bmc, task))
 
 
 @reads(f"{SERVICE}/TaskMonitors/{{task}}")
 def monitor(bmc: Bmc, task: str) -> Json:
     """The pipeline answers 202 while the task runs; this is what it shows either way."""
-    return {**_shown(bmc, _task(bmc, task)), "@odata.id": f"{SERVICE}/Tasks/{task}"}
+    return {**_shown(_task(bmc, task)), "@odata.id": f"{SERVICE}/Tasks/{task}"}
 
 
 def _task(bmc: Bmc, number: str) -> Task:
@@ -45,19 +45,19 @@ def _task(bmc: Bmc, number: str) -> Task:
     return found
 
 
-def _shown(bmc: Bmc, found: Task) -> Json:
-    age_s = bmc.clock.time() - found.started
+def _shown(found: Task) -> Json:
     answer: Json = {
         "@odata.type": kind("Task"),
         "Id": found.id,
         "Name": found.name,
-        "TaskState": "Completed" if found.done else "Running",
-        "TaskStatus": "OK",
-        "PercentComplete": 100 if found.done else min(99, int(100 * age_s / max(found.takes_s, 0.001))),
+        "TaskState": found.state,
+        "TaskStatus": "Critical" if found.state == "Exception" else "OK",
+        "PercentComplete": found.percent,
         "StartTime": found.start,
         "Messages": found.messages,
         "TaskMonitor": f"{SERVICE}/TaskMonitors/{found.id}",
-        "HidePayload": True,
+        "HidePayload": False,
+        "Payload": payload(found),
     }
     if found.done:
         answer["EndTime"] = found.end
