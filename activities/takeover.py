@@ -13,7 +13,8 @@ from domain.account import (
     LoginRefused,
     PasswordNotTaken,
 )
-from domain.bmc import Beat, DeviceTarget, Goal, TakenOver, no_beat
+from domain.beat import Beat, no_beat
+from domain.bmc import DeviceTarget, Goal, TakenOver
 from domain.credentials import (
     MOST_TRIES,
     ChangePassword,

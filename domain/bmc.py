@@ -1,12 +1,14 @@
 """Baseboard management controllers: where they are, how they are trusted, what we ask of them, what can go wrong."""
 
-from collections.abc import Callable
 from enum import StrEnum
 from typing import Protocol, Self
 
 from pydantic import Field
 
 from domain.account import Account, AccountPolicy, AccountRefused, Door, LoginRefused
+from domain.beat import Beat, no_beat
+from domain.bmc_setup import ServerMedia, ServerSetup
+from domain.bmc_work import ServerWork
 from domain.errors import Conflict, NotYet, Rejected, Throttled, Transient
 from domain.hardware import BmcIdentity, PowerState, ServerHardware
 from domain.model import MacAddress, Model, Name
@@ -196,15 +198,7 @@ class PowerResult(Model):
     power_state: PowerState
 
 
-type Beat = Callable[[str], None]
-"""Called now and then during long work, with where it stands."""
-
-
-def no_beat(_detail: str) -> None:
-    """For callers that nobody watches."""
-
-
-class Bmc(Account, Protocol):
+class Bmc(Account, ServerSetup, ServerMedia, ServerWork, Protocol):
     """One BMC, logged in. Sessions are few, and one not logged out stays for half an hour. It keeps its accounts by itself."""
 
     @property

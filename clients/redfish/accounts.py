@@ -4,6 +4,7 @@ from urllib.parse import urlsplit
 
 from pydantic import SecretStr
 
+from clients.redfish.changing import patch
 from clients.redfish.messages import CHANGE_REQUIRED
 from clients.redfish.resource import Reader, Resource
 from clients.redfish.tasks import TaskMonitor
@@ -57,19 +58,14 @@ def find_own(wire: Wire, reader: Reader, root: Resource, username: str) -> str:
 
 
 def change_password(wire: Wire, path: str, new: SecretStr, *, patience_s: float) -> None:
-    """PATCHes the account. `If-Match` only where the BMC asks for it: some refuse it, others refuse its absence.
+    """PATCHes the account.
 
     Raises:
         BmcRefused: not accepted; the old password stays. BmcUnreachable: either may be right now.
     """
     wire.keep_secret(new)
     what = "the new password"
-    answer = wire.send("PATCH", path, {"Password": new.get_secret_value()})
-    if answer.status in (412, 428):
-        shown = wire.send("GET", path)
-        etag = shown.headers.get("etag") or shown.body.text("@odata.etag")
-        if etag:
-            answer = wire.send("PATCH", path, {"Password": new.get_secret_value()}, headers={"If-Match": etag})
+    answer = patch(wire, path, {"Password": new.get_secret_value()})
     if answer.status == 403 and answer.says(CHANGE_REQUIRED):
         raise BmcRefused(f"{wire.endpoint} demands a password change, but refuses it at {path}.", status=403)
     wire.judge(answer, what)

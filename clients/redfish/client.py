@@ -2,7 +2,8 @@
 
 import base64
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
+from datetime import datetime
 from types import TracebackType
 from typing import Self
 from urllib.parse import urlsplit
@@ -10,17 +11,23 @@ from urllib.parse import urlsplit
 from pydantic import SecretStr
 
 from clients.redfish import accounts
+from clients.redfish.bios import Bios
+from clients.redfish.booting import set_boot
+from clients.redfish.erasing import Drives
 from clients.redfish.hardware import HardwareReader, main_system, read_nameplate, read_systems
 from clients.redfish.identity import identity_of, read_root
+from clients.redfish.media import Media
 from clients.redfish.messages import CHANGE_REQUIRED, SESSION_LIMIT
 from clients.redfish.power import Power
 from clients.redfish.probe import answering
 from clients.redfish.quirks import Habits, Identity, Quirks
 from clients.redfish.resource import Expansion, Reader, Resource
+from clients.redfish.tasks import read_clock
+from clients.redfish.updating import Updates
 from clients.redfish.wire import Answer, BmcTimeouts, Wire
 from domain.account import AccountPolicy
+from domain.beat import Beat, no_beat
 from domain.bmc import (
-    Beat,
     BmcAddress,
     BmcBusy,
     BmcLoginRefused,
@@ -31,8 +38,9 @@ from domain.bmc import (
     Endpoint,
     Nameplate,
     PowerResult,
-    no_beat,
 )
+from domain.bmc_setup import BiosChange, BiosState, BiosValue, BootOverride, MediaInserted
+from domain.bmc_work import DriveErase, DriveErased, ErasableDrive, FirmwareOrder, FirmwareState
 from domain.errors import EdgewrightError
 from domain.hardware import BmcIdentity, PowerState, ServerHardware
 from domain.secret import Login
@@ -226,6 +234,59 @@ class RedfishBmc:
     def _power(self) -> Power:
         path = main_system(read_systems(self._reader, self._root)).path
         return Power(self._wire, self._reader, path, self._quirks)
+
+    # Before and beside an operating system (domain.bmc_setup)
+
+    def read_bios(self) -> BiosState:
+        return self._bios().read()
+
+    def set_bios(self, wanted: Mapping[str, BiosValue]) -> BiosChange:
+        return self._bios().set(wanted)
+
+    def require_bios(self, wanted: Mapping[str, BiosValue]) -> None:
+        self._bios().require(wanted)
+
+    def reset_bios(self) -> None:
+        self._bios().reset()
+
+    def set_boot(self, boot: BootOverride) -> bool:
+        return set_boot(self._wire, self._system().path, boot)
+
+    def insert_media(self, image: str, *, login: Login | None = None) -> MediaInserted:
+        return self._media().insert(image, login)
+
+    def eject_media(self) -> bool:
+        return self._media().eject()
+
+    def _system(self) -> Resource:
+        return main_system(read_systems(self._reader, self._root))
+
+    def _bios(self) -> Bios:
+        return Bios(self._wire, self._system().inner("Bios").path)
+
+    def _media(self) -> Media:
+        reader = self._reader
+        return Media(self._wire, reader, (self._system(), *reader.members(self._root.inner("Managers"))))
+
+    # Long work (domain.bmc_work)
+
+    def read_clock(self) -> datetime:
+        return read_clock(self._wire, self._reader, self._root)
+
+    def read_drives(self) -> tuple[ErasableDrive, ...]:
+        return self._drives().read()
+
+    def erase_drive(self, order: DriveErase, *, patience_s: float, beat: Beat = no_beat) -> DriveErased:
+        return self._drives().erase(order, patience_s=patience_s, beat=beat)
+
+    def update_firmware(
+        self, order: FirmwareOrder, *, patience_s: float, beat: Beat = no_beat, login: Login | None = None
+    ) -> FirmwareState:
+        updates = Updates(self._wire, self._reader, self._root)
+        return updates.update(order, patience_s=patience_s, beat=beat, login=login)
+
+    def _drives(self) -> Drives:
+        return Drives(self._wire, self._reader, self._root, self._system().inner("Storage"))
 
     def keep_password(self) -> None:
         """A BMC keeps its accounts by itself."""

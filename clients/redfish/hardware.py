@@ -4,6 +4,7 @@ from collections.abc import Callable
 from datetime import UTC, datetime
 
 from clients.redfish.adapters import mac_of, read_adapters
+from clients.redfish.bios import attributes_of
 from clients.redfish.power import power_state_of
 from clients.redfish.quirks import Quirks
 from clients.redfish.resource import Reader, Resource
@@ -83,7 +84,7 @@ class HardwareReader:
             firmware=self._part("firmware", self._root.inner("UpdateService"), self._firmware) or (),
             secure_boot=secure_boot,
             trusted_modules=self._trusted_modules(system),
-            bios=_attributes(bios),
+            bios=attributes_of(bios),
             **self._environment(chassis),
             health=system.text("Status/HealthRollup") or system.text("Status/Health"),
             missing=tuple(self.missing),
@@ -291,11 +292,3 @@ def _drive(d: Resource) -> Drive:
         protocol=d.text("Protocol"),
         media=d.text("MediaType"),
     )
-
-
-def _attributes(bios: Resource) -> dict[str, str | int | bool | None]:
-    return {
-        name: value
-        for name, value in bios.inner("Attributes").body.items()
-        if value is None or isinstance(value, str | int | bool)
-    }

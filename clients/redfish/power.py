@@ -4,7 +4,8 @@ from clients.redfish.quirks import Quirks
 from clients.redfish.resource import Reader, Resource
 from clients.redfish.tasks import TaskMonitor
 from clients.redfish.wire import Wire
-from domain.bmc import Beat, BmcResourceMissing, PowerResult, PowerUnchanged, no_beat
+from domain.beat import Beat, no_beat
+from domain.bmc import BmcResourceMissing, PowerResult, PowerUnchanged
 from domain.hardware import PowerState
 
 _TYPES = {PowerState.ON: ("On", "ForceOn", "PushPowerButton"), PowerState.OFF: ("ForceOff", "PushPowerButton")}

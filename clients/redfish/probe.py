@@ -3,7 +3,8 @@
 import asyncio
 import ssl
 
-from domain.bmc import Beat, BmcAddress, no_beat
+from domain.beat import Beat, no_beat
+from domain.bmc import BmcAddress
 
 _BEAT_EVERY = 64
 

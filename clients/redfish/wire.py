@@ -42,6 +42,10 @@ from domain.model import Json
 SERVICE_ROOT = "/redfish/v1/"
 
 
+type Form = Mapping[str, tuple[str, str | bytes, str]]
+"""Parts of a multipart form by name: file name, content, media type."""
+
+
 @dataclass(frozen=True)
 class BmcTimeouts:
     """Seconds and tries. What lasts longer than `patience_s` is left to the workflow's retry policy."""
@@ -149,6 +153,7 @@ class Wire:
         args: Mapping[str, str] | None = None,
         headers: Mapping[str, str] | None = None,
         tries: int | None = None,
+        form: Form | None = None,
     ) -> Answer:
         """Any answer except "not now" comes back as it is.
 
@@ -162,7 +167,7 @@ class Wire:
         failures, waited_s = 0, 0.0
         while True:
             try:
-                answer = self._once(method, path, body, args, headers)
+                answer = self._once(method, path, form or body, args, headers)
             except BmcUnreachable as error:
                 failures += 1
                 if failures >= (tries or self.timeouts.tries) or (error.sent and method != "GET"):
@@ -177,11 +182,15 @@ class Wire:
                 waited_s += pause_s
             self.sleep(pause_s)
 
+    def post_form(self, path: str, form: Form) -> Answer:
+        """As `send`, with a multipart form (DSP0266, multipart HTTP push update)."""
+        return self.send("POST", path, headers={"Content-Type": "multipart/form-data"}, form=form)
+
     def _once(
         self,
         method: str,
         path: str,
-        body: Mapping[str, Json] | None,
+        body: Mapping[str, Json] | Form | None,
         args: Mapping[str, str] | None,
         more: Mapping[str, str] | None,
     ) -> Answer:

@@ -33,7 +33,7 @@ class Machine:
         self.name = spec.name
         self.model = site.server_model(spec)
         self._kept = kept
-        self.drives = Drives(self.name, kept, clock, faults, media_of(self.name, kept))
+        self.drives = Drives(self.name, kept, clock, faults, media_of(self.name, kept), self._settle_power)
         self.media = VirtualMedia(self, faults)
         self._parts: Parts | None = None
         self._opened_at = clock.time()
@@ -69,7 +69,8 @@ class Machine:
         self._settle_energy()
         before, self._parts = self._parts, None
         if before is not None:
-            self.drives.lose_power(tuple(drive for drive in before.drives if drive not in self.parts.drives))
+            gone = tuple(drive for drive in before.drives if drive not in self.parts.drives)
+            self.drives.lose_power(gone, self.clock.time())
         self._settle_energy()
 
     def adapter_of(self, port: str) -> Adapter | None:
@@ -96,12 +97,15 @@ class Machine:
         for observer in self.mains_observers:
             observer(self)
 
+    def _settle_power(self) -> None:
+        self.power.settle()
+
     def _power_changed(self, machine: PowerMachine) -> None:
         self._settle_energy()
         if machine.settled == "On":
             boot(self)
         elif machine.settled == "Off":
-            self.drives.lose_power(self.parts.drives)
+            self.drives.lose_power(self.parts.drives, machine.since)
         self.keep("power", machine.kept(), change={"what": "power", "to": machine.settled, "by": "hardware"})
         for observer in self.power_observers:
             observer(self)

@@ -54,6 +54,17 @@ class Quirks(Hardware):
     """`Type.Property` that this BMC never shows, a link included."""
     absent: tuple[str, ...] = ()
     """Last parts of paths that this BMC does not serve."""
+    boot_targets: tuple[str, ...] = (
+        "None",
+        "Pxe",
+        "Hdd",
+        "Cd",
+        "BiosSetup",
+        "UefiShell",
+        "UefiTarget",
+        "UefiHttp",
+        "Usb",
+    )
     reset_types: tuple[str, ...] = (
         "On",
         "ForceOff",

@@ -115,7 +115,7 @@ def _update(bmc: Bmc, task: Task) -> Progress:
             said += [_about(key, told["name"], component) for component in targets]
     percent = min(100, int(100 * (bmc.clock.time() - told["since"]) / INSTALL_S))
     fault = bmc.world.faults.first(bmc.name, UPDATE_FAULT)
-    if fault and percent >= (at := int(fault.arguments.get("at") or _HALF)):
+    if fault and percent >= (at := int(fault.arguments.get("at", _HALF))):
         bmc.world.faults.spend(fault)
         bmc.machine.note({"what": "firmware-failed", "components": targets, "at_percent": at, "by": "fault"})
         return Progress("Exception", at, (*said, *(_about("ApplyFailed", told["name"], c) for c in targets)))

@@ -16,6 +16,7 @@ TIME_FACTOR = 20.0
 HABITS = (
     "plain", "factory-password", "strict-lockout", "no-expand", "basic-only", "no-etag", "slow-boot-state",
     "nameless", "busy-inventory", "slow", "few-sessions", "sparse", "reset-task", "old-style",
+    "system-media", "forgetful-media",
 )  # fmt: skip
 BASIC = "Basic " + base64.b64encode(f"{FACTORY_USER}:{FACTORY_PASSWORD}".encode()).decode()
 FACTORY = Login.model_validate({"username": FACTORY_USER, "password": FACTORY_PASSWORD})
@@ -34,6 +35,12 @@ class Client:
     def pin(self, device: str) -> Certificates:
         return Certificates(sha256=self.bmcs.identify(self.endpoint(device)).certificate_sha256)
 
+    def restart_bmc(self, device: str) -> None:
+        """Returns when it answers again; the test's own time limit is the limit."""
+        self.lab.restart_bmc(device)
+        while not self.bmcs.answering((self.lab.address(device),), timeout_s=2, at_once=1):
+            time.sleep(0.02)
+
     @contextmanager
     def opened(self, device: str, login: Login = FACTORY, bmcs: RedfishBmcs | None = None) -> Iterator[RedfishBmc]:
         with (
@@ -48,7 +55,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabBmcs]:
     profiles = (
         {habit: habit for habit in HABITS}
         | {"nameless-new": "nameless"}
-        | dict.fromkeys(("victim", "signed", "expired", "gh200"), "plain")
+        | dict.fromkeys(("victim", "signed", "expired", "gh200", "disks", "flash"), "plain")
     )
     with lab_bmcs(
         tmp_path_factory.mktemp("lab"),
@@ -57,6 +64,7 @@ def lab(tmp_path_factory: pytest.TempPathFactory) -> Iterator[LabBmcs]:
         certificates={"signed": "factory-ca", "expired": "expired"},
         models={"gh200": "mgx-gh200"},
         firmware={"nameless-new": "24.11-1"},
+        drives={"disks": {"NVMe1": "sata-1920", "NVMe2": "nvme-plain-960"}},
     ) as running:
         yield running
 

@@ -62,6 +62,26 @@ class LabBmcs:
     def sessions(self, device: str) -> int:
         return self.ask("sessions", device=device)
 
+    def content(self, device: str, drive: str) -> str:
+        """What is really on a drive; empty if nothing of before is left."""
+        return self.ask("drives", device=device)[drive]["content"]
+
+    def serial(self, device: str, drive: str) -> str:
+        return self.ask("drives", device=device)[drive]["serial"]
+
+    def write(self, device: str, drive: str, content: str) -> None:
+        self.ask("write", device=device, drive=drive, content=content)
+
+    def booted(self, device: str) -> dict[str, str]:
+        return self.ask("booted", device=device)
+
+    def press(self, device: str, reset_type: str) -> None:
+        """A finger on the server's button, or in its plug."""
+        self.ask("press", device=device, reset_type=reset_type)
+
+    def restart_bmc(self, device: str) -> None:
+        self.ask("restart-bmc", device=device)
+
     def opens_with(self, device: str, password: str) -> bool:
         """Whether the BMC's own account table takes this password: asked inside, so that it counts as no login."""
         return self.ask("opens", device=device, password=password)
@@ -91,8 +111,10 @@ def lab_bmcs(
     certificates: dict[str, str] | None = None,
     models: dict[str, str] | None = None,
     firmware: dict[str, str] | None = None,
+    drives: dict[str, dict[str, str]] | None = None,
 ) -> Iterator[LabBmcs]:
-    """`profiles`: a quirk profile by device name; `firmware`: a BMC's version where it is not the model's.
+    """`profiles`: a quirk profile by device name; `firmware`: a BMC's version where it is not the model's; `drives`: other
+    drives in single bays.
 
     Addresses and the port are taken at random in 127.64.0.0/10.
     """
@@ -113,7 +135,10 @@ def lab_bmcs(
                 "model": built.get(name, model),
                 "serial": f"EWT{number:05d}",
                 "mac_base": f"02:E3:7E:00:{number:02X}:00",
-                "differs": {"firmware": {"BMC": versions[name]} if name in versions else {}},
+                "differs": {
+                    "firmware": {"BMC": versions[name]} if name in versions else {},
+                    "drives": (drives or {}).get(name, {}),
+                },
                 "bmc": {
                     "address": addresses[name],
                     "quirks": profile,
@@ -187,6 +212,22 @@ def _obey(server: Any, order: dict[str, Any]) -> Any:
             accounts = server.bmcs[device].accounts
             account = accounts.by_user(FACTORY_USER)
             return {"failures": account["failures"], "locked": accounts.locked(account)}
+        case "drives":
+            machine = world.machines[device]
+            return {
+                d.name: {"serial": d.serial, "content": machine.drives.media.content(d.serial)}
+                for d in machine.parts.drives
+            }
+        case "write":
+            machine = world.machines[device]
+            drive = next(d for d in machine.parts.drives if d.name == order["drive"])
+            machine.drives.media.write(drive.serial, order["content"])
+        case "booted":
+            return world.machines[device].booted
+        case "press":
+            world.machines[device].press(order["reset_type"], "hand")
+        case "restart-bmc":
+            server.bmcs[device].restart("hand")
         case "opens":
             accounts = server.bmcs[device].accounts
             return accounts.same_password(accounts.by_user(FACTORY_USER), order["password"])

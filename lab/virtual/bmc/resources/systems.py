@@ -12,7 +12,6 @@ from lab.virtual.bmc.routing import COMPONENTS, Answer, Call, collection, reads,
 from lab.virtual.bmc.tree import CHASSIS, MANAGER, ROOT, SYSTEM
 from lab.virtual.hardware import part_uuid
 
-BOOT_TARGETS = ("None", "Pxe", "Hdd", "Cd", "BiosSetup", "UefiShell", "UefiTarget", "UefiHttp", "Usb")
 BOOT_MODES = ("UEFI", "Legacy")
 ENABLED = ("Disabled", "Once", "Continuous")
 
@@ -88,7 +87,7 @@ def _boot(bmc: Bmc) -> Json:
         "BootSourceOverrideMode": override["mode"],
         "UefiTargetBootSourceOverride": override["uefi_target"],
         "HttpBootUri": override["http_uri"] or None,
-        "BootSourceOverrideTarget@Redfish.AllowableValues": list(BOOT_TARGETS),
+        "BootSourceOverrideTarget@Redfish.AllowableValues": list(bmc.quirks.boot_targets),
         "BootSourceOverrideMode@Redfish.AllowableValues": list(BOOT_MODES),
         "BootSourceOverrideEnabled@Redfish.AllowableValues": list(ENABLED),
     }
@@ -115,7 +114,7 @@ def change_system(bmc: Bmc, call: Call) -> Answer:
     """Asset tag, host name, locator light, boot override."""
     boot = nested(
         BootSourceOverrideEnabled=one_of(*ENABLED),
-        BootSourceOverrideTarget=one_of(*BOOT_TARGETS),
+        BootSourceOverrideTarget=one_of(*bmc.quirks.boot_targets),
         BootSourceOverrideMode=one_of(*BOOT_MODES),
         UefiTargetBootSourceOverride=text(),
         HttpBootUri=boot_uri,
