@@ -5,7 +5,7 @@ from urllib.parse import urlsplit
 
 from clients.redfish.changing import action_of, settled, target_of
 from clients.redfish.resource import Reader, Resource
-from clients.redfish.wire import Wire
+from clients.redfish.wire import Answer, Wire
 from domain.bmc_setup import MediaInserted, MediaNotInserted, MediaNotOffered, MediaUnreachable
 from domain.model import Json
 from domain.secret import Login
@@ -49,21 +49,25 @@ class Media:
         return True
 
     def _insert(self, slot: Resource, image: str, login: Login | None) -> None:
-        # Only Image is required (DSP0268); some BMCs refuse every parameter that they do not know, others ask for more.
+        # Only Image is required (DSP0268): some BMCs refuse what else they are given (Supermicro X11 and X12), others ask for
+        # more, login data for a public image included (NVIDIA DGX). 2026-11-26, openstack/sushy, manager/virtual_media.py.
         body: dict[str, Json] = {"Image": image}
         if login is not None:
             self._wire.keep_secret(login.password)
             body |= {"UserName": login.username, "Password": login.password.get_secret_value()}
+        usual: dict[str, Json] = {
+            "TransferMethod": "Stream",
+            "TransferProtocolType": urlsplit(image).scheme.upper(),
+            "Inserted": True,
+            "WriteProtected": True,
+            "UserName": "none",
+            "Password": "none",
+        }
         target = target_of(self._wire, slot, _INSERT)
         answer = self._wire.send("POST", target, body)
-        if answer.status == 400 and answer.says("ActionParameterMissing", "PropertyMissing"):
-            more: dict[str, Json] = {
-                "Inserted": True,
-                "WriteProtected": True,
-                "TransferMethod": "Stream",
-                "TransferProtocolType": urlsplit(image).scheme.upper(),
-            }
-            answer = self._wire.send("POST", target, {**body, **more})
+        while asked := [name for name in usual if name not in body and _asks_for(answer, name)]:
+            body |= {name: usual[name] for name in asked}
+            answer = self._wire.send("POST", target, body)
         if answer.status >= 400 and answer.says(*_UNREACHABLE):
             raise MediaUnreachable(
                 f"{self._wire.endpoint} cannot get {image}.",
@@ -88,6 +92,13 @@ class Media:
         for owner in self._owners:
             if link := owner.inner("VirtualMedia"):
                 yield from self._reader.members(link)
+
+
+def _asks_for(answer: Answer, parameter: str) -> bool:
+    return answer.status == 400 and any(
+        message.key in ("ActionParameterMissing", "PropertyMissing") and parameter in message.arguments
+        for message in answer.messages
+    )
 
 
 def _holds(slot: Resource, image: str) -> bool:

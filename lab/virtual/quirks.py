@@ -46,6 +46,8 @@ class Quirks(Hardware):
     """Where VirtualMedia hangs: a client follows the links."""
     media_lost_on_restart: bool = False
     """A restart of the BMC ejects what was inserted."""
+    media_needs: tuple[str, ...] = ()
+    """Parameters that InsertMedia demands beside Image."""
     erase_kinds_inline: bool = True
     """How a drive can be erased stands beside its action; otherwise in its ActionInfo only."""
     close_connections: bool = False

@@ -11,8 +11,10 @@ from pydantic import SecretStr
 
 from clients.redfish import BmcTimeouts, RedfishBmc, RedfishBmcs
 from domain.bmc import BmcCertificateChanged, BmcLoginRefused, BmcResourceMissing, Certificates, Endpoint
+from domain.bmc_setup import BootNotTaken, BootOverride, BootTarget
 from domain.hardware import PowerState
 from tests.clients.redfish.sushy_tools import LOGIN, UUID, emulator
+from tests.lab.virtual.image_server import images
 
 BMCS = RedfishBmcs(BmcTimeouts(connect_s=5, read_s=60), sleep=time.sleep)
 
@@ -91,3 +93,21 @@ def test_it_is_known_by_its_system_and_its_slow_power_is_waited_for(bmc: Redfish
     moved = bmc.ensure_power(wanted, patience_s=0)
     assert (moved.changed, moved.before, moved.power_state) == (True, before, wanted)
     assert not bmc.ensure_power(wanted, patience_s=0).changed
+
+
+def test_an_image_goes_into_its_virtual_drive_once(bmc: RedfishBmc) -> None:
+    with images() as served:
+        image = served.put("/agent.iso", b"iso" * 1000)
+        assert bmc.insert_media(image).changed
+        assert not bmc.insert_media(image).changed
+    assert bmc.eject_media()
+    assert not bmc.eject_media()
+
+
+def test_its_boot_source_is_set_and_read_back_and_that_it_knows_no_once_is_told(bmc: RedfishBmc) -> None:
+    always = BootOverride(target=BootTarget.CD, once=False)
+    assert bmc.set_boot(always)
+    assert not bmc.set_boot(always)
+    with pytest.raises(BootNotTaken, match=r"reads back Cd \(Continuous\)"):
+        bmc.set_boot(BootOverride(target=BootTarget.CD))
+    assert bmc.set_boot(BootOverride(target=BootTarget.DISK, once=False))

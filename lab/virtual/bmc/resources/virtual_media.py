@@ -63,6 +63,9 @@ def _shown(bmc: Bmc, slot: str, path: str) -> Json:
 
 async def _insert(bmc: Bmc, call: Call, slot: str) -> Answer:
     """The image must be there; an occupied drive is refused, as bmcweb does."""
+    for parameter in bmc.quirks.media_needs:
+        if parameter not in call.body:
+            raise refuse(400, "ActionParameterMissing", _INSERT, parameter, properties=(parameter,))
     source, method = _wanted(call.body)
     if bmc.machine.media.inserted(_slot(slot)):
         raise refuse(409, "ResourceAlreadyExists", "VirtualMedia", "Image", slot)

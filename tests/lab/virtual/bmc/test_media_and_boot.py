@@ -121,7 +121,10 @@ def test_some_bmcs_have_their_media_under_the_system(tmp_path: Path, served: Ima
         bmc = site.redfish("r1-s01")
         assert "VirtualMedia" not in bmc.get(MANAGER).json()
         assert bmc.get(f"{MANAGER}/VirtualMedia").status_code == 404
-        assert insert(bmc, served.url("/agent.iso"), owner=SYSTEM).status_code == 204
+        image = served.url("/agent.iso")
+        assert insert(bmc, image, owner=SYSTEM).json()["error"]["code"].endswith("ActionParameterMissing")
+        more = {"TransferProtocolType": "HTTP", "TransferMethod": "Stream"}
+        assert insert(bmc, image, owner=SYSTEM, **more).status_code == 204
 
 
 @pytest.mark.parametrize(("quirks", "stays"), [("plain", True), ("forgetful-media", False)])
