@@ -128,6 +128,10 @@ class Machine:
         self.keep("firmware-staged", {name: v for name, v in staged.items() if name != component})
         change = {"what": "firmware", "component": component, "version": version, "by": by}
         self.keep("firmware", running, change=change)
+        # Whatever strange version it ran is gone with it.
+        for fault in list(self.faults.on(self.name, "firmware-other")):
+            if fault.arguments["component"] == component:
+                self.faults.mend(fault.id)
         self.forget_parts()
 
     # -- settings ------------------------------------------------------------------------------------------------

@@ -4,6 +4,7 @@ Nothing is ever sent off the loopback addresses of this machine.
 """
 
 import asyncio
+import secrets
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
@@ -27,6 +28,7 @@ class Stream:
     """An open stream of server-sent events; None ends it. It is a subscription for as long as its connection stands."""
 
     number: str
+    context: str = field(default_factory=lambda: secrets.token_hex(8))
     events: asyncio.Queue[Json | None] = field(default_factory=asyncio.Queue[Json | None])
 
 
@@ -99,7 +101,7 @@ class Events:
             self._send(number, subscription, event)
         for stream in self.streams:
             if only in ("", stream.number):
-                stream.events.put_nowait(self._event(key, origin, arguments, kind))
+                stream.events.put_nowait({**self._event(key, origin, arguments, kind), "Context": stream.context})
 
     def _event(self, key: str, origin: str, arguments: tuple[object, ...], kind: str) -> Json:
         self._number += 1

@@ -36,8 +36,11 @@ class Client:
         return Certificates(sha256=self.bmcs.identify(self.endpoint(device)).certificate_sha256)
 
     def restart_bmc(self, device: str) -> None:
-        """Returns when it answers again; the test's own time limit is the limit."""
         self.lab.restart_bmc(device)
+        self.wait_for(device)
+
+    def wait_for(self, device: str) -> None:
+        """Returns when it answers again; the test's own time limit is the limit."""
         while not self.bmcs.answering((self.lab.address(device),), timeout_s=2, at_once=1):
             time.sleep(0.02)
 

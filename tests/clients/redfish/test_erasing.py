@@ -240,6 +240,36 @@ def test_a_bmc_that_restarts_in_the_middle_cannot_say_how_it_ended_so_it_is_done
     assert client.lab.content(DISKS, "NVMe1") == ""
 
 
+def test_a_bmc_that_restarts_before_it_answers_is_asked_again_when_the_drive_is_done(client: Client) -> None:
+    client.lab.seed("reboot", DISKS, method="POST", path="*SecureErase", times=1)
+    with client.opened(DISKS) as bmc:
+        wanted, before = order(client, bmc, methods=(BLOCK,)), begun(client)
+        with pytest.raises(BmcUnreachable):
+            bmc.erase_drive(wanted, patience_s=5)
+    client.wait_for(DISKS)
+    with client.opened(DISKS) as bmc:
+        assert bmc.erase_drive(wanted, patience_s=300).begun
+    assert begun(client) == before + 2
+    assert client.lab.content(DISKS, "NVMe0") == ""
+
+
+def test_a_drive_that_is_pulled_while_it_is_watched_is_a_failure_and_then_missing(client: Client) -> None:
+    def pull(_line: str) -> None:
+        client.lab.mend()
+        client.lab.seed("drive-missing", DISKS, part="NVMe3")
+
+    with client.opened(DISKS) as bmc:
+        wanted = order(client, bmc, "NVMe3", methods=(BLOCK,))
+        with pytest.raises(DriveEraseFailed):
+            bmc.erase_drive(wanted, patience_s=300, beat=pull)
+        with pytest.raises(DriveMissing):
+            bmc.erase_drive(wanted, patience_s=300)
+        client.lab.mend()
+        assert client.lab.content(DISKS, "NVMe3") == MARKER
+        assert bmc.erase_drive(wanted, patience_s=300).begun
+    assert client.lab.content(DISKS, "NVMe3") == ""
+
+
 def test_an_erase_that_somebody_else_began_before_us_is_not_taken_for_ours(client: Client) -> None:
     client.lab.seed("drive-stalls-erase", DISKS)
     with client.opened(DISKS) as bmc:

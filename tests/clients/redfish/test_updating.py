@@ -174,6 +174,17 @@ def test_an_update_whose_answer_was_lost_is_found_and_not_begun_again(
     assert staged(client) == before + 1
 
 
+def test_a_bmc_that_restarts_before_it_answers_has_installed_nothing_and_is_asked_again(
+    client: Client, served: Images, version: str
+) -> None:
+    image = served.put("/drive.fw", pack(Image("Drive", DRIVE, version)))
+    client.lab.seed("reboot", FLASH, method="POST", path="*SimpleUpdate", times=1)
+    with client.opened(FLASH) as bmc:
+        wanted, before = order(bmc, "NVMe2", version, image=image), staged(client)
+    assert persistently(client, wanted).version == version
+    assert staged(client) == before + 1
+
+
 def test_a_bmc_that_restarts_in_the_middle_has_lost_the_update_and_it_is_begun_again(
     client: Client, served: Images, version: str
 ) -> None:

@@ -51,8 +51,8 @@ def event_service(_bmc: Bmc) -> Json:
 @reads(f"{SUBSCRIPTIONS}/{{subscription}}")
 def subscription(bmc: Bmc, subscription: str) -> Json:
     found = bmc.events.all().get(subscription)
-    if any(stream.number == subscription for stream in bmc.events.streams):
-        found = {"Destination": None, "SubscriptionType": "SSE"}
+    if stream := next((stream for stream in bmc.events.streams if stream.number == subscription), None):
+        found = {"Destination": None, "SubscriptionType": "SSE", "Context": stream.context}
     if found is None:
         raise missing("EventDestination", subscription)
     return {

@@ -16,6 +16,7 @@ from tests.lab.virtual.site_fixtures import TestSite, running_site
 SYSTEM = "/redfish/v1/Systems/system"
 ACCOUNT = "/redfish/v1/AccountService/Accounts/1"
 RESET = f"{SYSTEM}/Actions/ComputerSystem.Reset"
+ROOT = Path(__file__).parents[4]
 NEW = "EWSECRET-n3w-Passw0rd"
 
 
@@ -200,3 +201,11 @@ def test_a_fault_that_cannot_be_is_refused(
     with pytest.raises(Rejected, match=word):
         site.seed(kind, target, **arguments)
     assert site.process.call("GET", "/faults") == []
+
+
+def test_every_fault_of_a_server_is_described_in_the_documents(site: TestSite) -> None:
+    kinds = [kind["name"] for kind in site.process.call("GET", "/faults/kinds") if "server" in kind["targets"]]
+    assert len(kinds) > 20
+    for document in ("faults.md", "lab.md"):
+        text = (ROOT / "docs" / document).read_text()
+        assert [name for name in kinds if f"`{name}" not in text] == [], document

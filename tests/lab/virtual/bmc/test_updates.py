@@ -125,6 +125,14 @@ def test_other_components_run_the_new_version_at_once(bmc: httpx.Client) -> None
     assert bmc.get("/redfish/v1/Chassis/chassis/Drives/NVMe0").json()["Revision"] == "1UET7200"
 
 
+def test_an_update_replaces_the_strange_version_of_a_fault(site: TestSite, bmc: httpx.Client) -> None:
+    site.seed("firmware-other", "r1-s01", component="NVMe0", version="0.1")
+    assert version(bmc, "NVMe0") == "0.1"
+    ended(bmc, push(bmc, pack(Image("Drive", "KIOXIA XD8 3840GB", "1UET7200"))))
+    assert version(bmc, "NVMe0") == "1UET7200"
+    assert site.process.call("GET", "/faults") == []
+
+
 def test_only_the_named_targets_are_updated(bmc: httpx.Client) -> None:
     image = pack(Image("Drive", "KIOXIA XD8 3840GB", "1UET7200"))
     ended(bmc, push(bmc, image, Targets=[f"{INVENTORY}/NVMe1"]))
