@@ -61,12 +61,6 @@ class PowerUnchanged(NotYet):
     kind = "power-unchanged"
 
 
-class TaskUnfinished(NotYet):
-    """The BMC still works on what it accepted."""
-
-    kind = "bmc-task-unfinished"
-
-
 class BmcRefused(AccountRefused):
     """The BMC rejected the request; carries the Redfish message id of the most severe message."""
 

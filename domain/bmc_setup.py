@@ -38,6 +38,18 @@ class BiosNotApplied(Conflict):
     kind = "bios-not-applied"
 
 
+class SecureBootUnknown(Rejected):
+    """The BMC does not show secure boot."""
+
+    kind = "secure-boot-unknown"
+
+
+class SecureBootNotTaken(Transient):
+    """The BMC acknowledged the setting of secure boot and reads back the other one."""
+
+    kind = "secure-boot-not-taken"
+
+
 class MediaNotOffered(Rejected):
     """The BMC has no virtual CD drive."""
 
@@ -80,6 +92,13 @@ class BiosChange(Model):
 
     changed: tuple[str, ...] = ()
     needs_reset: bool = False
+
+
+class SecureBootChange(Model):
+    """`needs_reset`: the last boot was not as it is set now."""
+
+    changed: bool
+    needs_reset: bool
 
 
 class BootTarget(StrEnum):
@@ -127,6 +146,10 @@ class ServerSetup(Protocol):
 
     def reset_bios(self) -> None:
         """The factory's attributes, from the next reset on."""
+        ...
+
+    def set_secure_boot(self, on: bool) -> SecureBootChange:
+        """From the next reset on; called again after it, it reads back. Raises `SecureBootUnknown`, `SecureBootNotTaken`."""
         ...
 
     def set_boot(self, boot: BootOverride) -> bool:

@@ -15,7 +15,13 @@ from domain.model import Model
 from domain.secret import Login
 
 
-class TaskStalled(NotYet):
+class TaskUnfinished(NotYet):
+    """The BMC still works on what it accepted."""
+
+    kind = "bmc-task-unfinished"
+
+
+class TaskStalled(TaskUnfinished):
     """The BMC's task has not advanced at all while we watched."""
 
     kind = "bmc-task-stalled"

@@ -1,9 +1,17 @@
-"""Where the next boot comes from: the override of a system."""
+"""How the next boot goes: where from, and whether it checks signatures."""
 
 from clients.redfish.changing import patch, settled
 from clients.redfish.resource import Resource
 from clients.redfish.wire import Wire
-from domain.bmc_setup import BootNotOffered, BootNotTaken, BootOverride, BootTarget
+from domain.bmc_setup import (
+    BootNotOffered,
+    BootNotTaken,
+    BootOverride,
+    BootTarget,
+    SecureBootChange,
+    SecureBootNotTaken,
+    SecureBootUnknown,
+)
 from domain.model import Json
 
 
@@ -27,6 +35,24 @@ def set_boot(wire: Wire, system: str, boot: BootOverride) -> bool:
             do="Nothing to do at first: it is tried again. If it stays, restart the BMC.",
         )
     return True
+
+
+def set_secure_boot(wire: Wire, path: str, on: bool) -> SecureBootChange:
+    """See `ServerSetup.set_secure_boot`. `path`: of the SecureBoot resource, empty if the system shows none."""
+    if not path:
+        raise SecureBootUnknown(f"{wire.endpoint} does not show secure boot.", do="Set it on the server's own screen.")
+    shown = wire.get(path)
+    changed = shown.flag("SecureBootEnable") is not on
+    if changed:
+        settled(wire, patch(wire, path, {"SecureBootEnable": on}), f"SecureBootEnable={on}")
+        shown = wire.get(path)
+        if shown.flag("SecureBootEnable") is not on:
+            raise SecureBootNotTaken(
+                f"{wire.endpoint} acknowledged SecureBootEnable={on} and reads back the other.",
+                do="Some firmware takes it in setup mode only: look at SecureBootMode.",
+            )
+    current = shown.text("SecureBootCurrentBoot")
+    return SecureBootChange(changed=changed, needs_reset=current != ("Enabled" if on else "Disabled"))
 
 
 def _wanted(shown: Resource, boot: BootOverride) -> dict[str, Json]:

@@ -12,7 +12,7 @@ from pydantic import SecretStr
 
 from clients.redfish import accounts
 from clients.redfish.bios import Bios
-from clients.redfish.booting import set_boot
+from clients.redfish.booting import set_boot, set_secure_boot
 from clients.redfish.erasing import Drives
 from clients.redfish.hardware import HardwareReader, main_system, read_nameplate, read_systems
 from clients.redfish.identity import identity_of, read_root
@@ -39,7 +39,7 @@ from domain.bmc import (
     Nameplate,
     PowerResult,
 )
-from domain.bmc_setup import BiosChange, BiosState, BiosValue, BootOverride, MediaInserted
+from domain.bmc_setup import BiosChange, BiosState, BiosValue, BootOverride, MediaInserted, SecureBootChange
 from domain.bmc_work import DriveErase, DriveErased, ErasableDrive, FirmwareOrder, FirmwareState
 from domain.errors import EdgewrightError
 from domain.hardware import BmcIdentity, PowerState, ServerHardware
@@ -248,6 +248,9 @@ class RedfishBmc:
 
     def reset_bios(self) -> None:
         self._bios().reset()
+
+    def set_secure_boot(self, on: bool) -> SecureBootChange:
+        return set_secure_boot(self._wire, self._system().inner("SecureBoot").path, on)
 
     def set_boot(self, boot: BootOverride) -> bool:
         return set_boot(self._wire, self._system().path, boot)

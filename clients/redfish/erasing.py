@@ -5,7 +5,7 @@ from clients.redfish.resource import Reader, Resource
 from clients.redfish.tasks import ENDED_BADLY, TaskMonitor, last_message, place_of, request_of, tasks_since, time_of
 from clients.redfish.wire import Wire
 from domain.beat import Beat
-from domain.bmc import BmcRefused, BmcResourceMissing, TaskUnfinished
+from domain.bmc import BmcRefused, BmcResourceMissing
 from domain.bmc_work import (
     DriveChanged,
     DriveErase,
@@ -16,6 +16,7 @@ from domain.bmc_work import (
     DriveNotErasable,
     ErasableDrive,
     EraseMethod,
+    TaskUnfinished,
 )
 from domain.model import Json
 from domain.site import natural_order

@@ -8,8 +8,8 @@ from urllib.parse import urlsplit
 from clients.redfish.resource import Reader, Resource
 from clients.redfish.wire import Answer, Wire
 from domain.beat import Beat, no_beat
-from domain.bmc import BmcRefused, BmcResourceMissing, BmcTroubled, TaskUnfinished
-from domain.bmc_work import BmcClockUnknown, TaskLost, TaskStalled
+from domain.bmc import BmcRefused, BmcResourceMissing, BmcTroubled
+from domain.bmc_work import BmcClockUnknown, TaskLost, TaskStalled, TaskUnfinished
 
 ENDED_WELL = frozenset({"Completed"})
 ENDED_BADLY = frozenset({"Exception", "Killed", "Cancelled", "Interrupted"})

@@ -43,6 +43,7 @@ class Bmc:
         self._inventory_since: float | None = None
         self.restart_observers: list[Callable[[Bmc], None]] = []
         machine.power_observers.append(self._power_changed)
+        machine.mains_observers.append(self._mains_changed)
 
     @property
     def parts(self) -> Parts:
@@ -74,6 +75,12 @@ class Bmc:
         self.machine.note({"what": "bmc-restart", "by": by})
         self.down_until = self.clock.time() + self.world.delays.bmc_restart_s
         self.started = self.down_until
+        self._forget()
+        for observer in self.restart_observers:
+            observer(self)
+
+    def _forget(self) -> None:
+        """What is only in its memory, by a restart or without mains; new firmware runs afterwards."""
         self.sessions.clear()
         self.tasks.clear()
         self.events.close_streams()
@@ -81,8 +88,10 @@ class Bmc:
         if self.quirks.media_lost_on_restart:
             self.machine.media.eject_all("bmc-restart")
         self._inventory_since = None
-        for observer in self.restart_observers:
-            observer(self)
+
+    def _mains_changed(self, machine: Machine) -> None:
+        if not machine.mains:
+            self._forget()
 
     # -- power ---------------------------------------------------------------------------------------------------
 

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from clients.redfish import RedfishBmc
-from domain.bmc import BmcBusy, BmcSessionLost, BmcUnreachable, TaskUnfinished
+from domain.bmc import BmcBusy, BmcSessionLost, BmcUnreachable
 from domain.bmc_work import (
     DriveChanged,
     DriveErase,
@@ -19,6 +19,7 @@ from domain.bmc_work import (
     DriveNotErasable,
     EraseMethod,
     TaskStalled,
+    TaskUnfinished,
 )
 from tests.clients.redfish.conftest import Client
 from tests.clients.redfish.lab_process import FACTORY_PASSWORD, FACTORY_USER

@@ -17,6 +17,7 @@ from domain.bmc_setup import (
     BootTarget,
     MediaNotInserted,
     MediaUnreachable,
+    SecureBootNotTaken,
 )
 from domain.hardware import PowerState
 from domain.secret import Login
@@ -97,6 +98,21 @@ def test_the_defaults_come_back_with_the_next_reset(client: Client) -> None:
         bmc.require_bios({"PxeDevice": "Nic1"})
 
 
+def test_secure_boot_is_set_once_and_in_force_after_a_reset(client: Client) -> None:
+    with client.opened("victim") as bmc:
+        for on in (False, True):
+            first, again = bmc.set_secure_boot(on), bmc.set_secure_boot(on)
+            assert (first.changed, first.needs_reset) == (True, True)
+            assert (again.changed, again.needs_reset) == (False, True)
+            restart(bmc)
+            after = bmc.set_secure_boot(on)
+            assert (after.changed, after.needs_reset) == (False, False)
+            assert bmc.read_hardware().secure_boot is on
+        client.lab.seed("lie", "victim", about="patch")
+        with pytest.raises(SecureBootNotTaken):
+            bmc.set_secure_boot(False)
+
+
 @pytest.mark.parametrize("habit", ["plain", "system-media", "no-expand", "sparse", "basic-only"])
 def test_an_image_goes_in_once_wherever_the_drive_hangs(client: Client, served: Images, habit: str) -> None:
     image = served.url("/agent.iso")
@@ -120,7 +136,7 @@ def test_an_image_behind_a_login_takes_the_login(client: Client, served: Images)
         assert bmc.insert_media(locked, login=IMAGE_LOGIN).changed
         bmc.eject_media()
     asked = [e["body"] for e in client.lab.requests("plain") if e["path"].endswith("InsertMedia")]
-    assert asked[-1]["UserName"] == "agent"
+    assert (asked[-1]["UserName"], asked[-1]["Password"]) == ("agent", "***")
 
 
 def test_an_image_that_cannot_be_reached_is_told_apart_from_a_refusal(client: Client) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from clients.redfish import RedfishBmc
-from domain.bmc import BmcSessionLost, BmcUnreachable, TaskUnfinished
+from domain.bmc import BmcSessionLost, BmcUnreachable
 from domain.bmc_work import (
     FirmwareFailed,
     FirmwareOrder,
@@ -18,6 +18,7 @@ from domain.bmc_work import (
     FirmwareUnknown,
     ResetKind,
     TaskLost,
+    TaskUnfinished,
 )
 from domain.hardware import PowerState
 from lab.virtual.firmware import Image, pack
