@@ -44,6 +44,7 @@ class Drives:
         if task := self._begun(target, order):
             return self._watched(order, method, task.path, what, patience_s, beat, begun=False)
         if _running(drive) is not None and not _associated(drive):
+            # Nobody will say how it ends: once it is over, it is done again.
             self._wait_out(drive, what, patience_s, beat)
         body: dict[str, Json] = {"SanitizationType": method.value}
         if method is EraseMethod.OVERWRITE:
@@ -55,6 +56,9 @@ class Drives:
             raise DriveEraseRefused(f"{what.capitalize()} was refused: {error.message}", do=_LOOK) from error
         monitor = TaskMonitor.of(self._wire, answer, what)
         if monitor is None:
+            # Without a task the drive's own work is all there is to watch, and a retry cannot know that it was done.
+            self._wait_out(drive, what, patience_s, beat)
+            self._find(order)
             return DriveErased(slot=order.slot, serial=order.serial, method=method, begun=True)
         location = place_of(answer, monitor)
         return self._watched(order, method, location, what, patience_s, beat, begun=True)
@@ -166,7 +170,7 @@ class Drives:
         )
 
     def _wait_out(self, drive: Resource, what: str, patience_s: float, beat: Beat) -> None:
-        """The drive is at work and its BMC has forgotten why: once it is over, the erase is begun anew, as one with proof."""
+        """The drive is at work and no task says so: one that was forgotten, or never made."""
         waited_s = 0.0
         while (percent := _running(self._wire.get(drive.path))) is not None:
             beat(f"{what}: an erase without a task is at {percent} %")

@@ -50,6 +50,8 @@ class Quirks(Hardware):
     """Parameters that InsertMedia demands beside Image."""
     erase_kinds_inline: bool = True
     """How a drive can be erased stands beside its action; otherwise in its ActionInfo only."""
+    erase_as_task: bool = True
+    """An erase answers 202 with a task; otherwise 204, and only the drive's `Operations` show it."""
     close_connections: bool = False
     """Every answer ends its connection."""
     missing_fields: tuple[str, ...] = ()

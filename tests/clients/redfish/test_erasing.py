@@ -84,8 +84,9 @@ def test_the_first_method_that_the_drive_offers_is_used(
 @pytest.mark.parametrize("habit", ["no-expand", "basic-only", "no-etag", "old-style"])
 def test_habits_do_not_keep_a_drive_from_being_erased(client: Client, habit: str) -> None:
     with client.opened(habit) as bmc:
-        bmc.erase_drive(order(client, bmc, device=habit), patience_s=300)
+        done = bmc.erase_drive(order(client, bmc, device=habit), patience_s=300)
     assert client.lab.content(habit, "NVMe0") == ""
+    assert bool(done.task) is (habit != "old-style"), "which makes no task of it"
 
 
 @pytest.mark.parametrize("slot", ["NVMe1", "NVMe2"])

@@ -75,7 +75,7 @@ def action_info(bmc: Bmc, drive: str) -> Json:
 
 @writes("POST", f"{DRIVES}/{{drive}}/Actions/{_ACTION}", privilege=COMPONENTS)
 def secure_erase(bmc: Bmc, call: Call, drive: str) -> Answer:
-    """Refused at once by a drive that is off, busy or frozen; else a task."""
+    """Refused at once by a drive that is off, busy or frozen; else a task, or 204 where the profile has it so."""
     part: Drive = chosen(bmc.parts.drives, "Drive", drive)
     if not part.model.erases:
         raise refuse(400, "ActionNotSupported", _ACTION)
@@ -89,6 +89,8 @@ def secure_erase(bmc: Bmc, call: Call, drive: str) -> Answer:
         erasure = bmc.machine.drives.begin_erase(part, method, passes)
     except EraseRefused as error:
         raise refuse(409, "ActionNotAllowed", f"{_ACTION} ({error})") from None
+    if not bmc.quirks.erase_as_task:
+        return Answer(204)
     arguments: Json = {"drive": part.name, "serial": part.serial, "number": erasure.number}
     return accepted_task(bmc.tasks.begin(f"{method} of {part.name}", "erase", arguments, call).id)
 

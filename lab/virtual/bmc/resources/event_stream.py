@@ -28,6 +28,8 @@ async def stream_events(bmc: Bmc, request: web.BaseRequest) -> web.StreamRespons
         raise refuse(503, "EventSubscriptionLimitExceeded")
     response = web.StreamResponse(headers={"OData-Version": "4.0", "Cache-Control": "no-cache"})
     response.content_type = "text/event-stream"
+    # Said before it begins: a client must not put another request on a connection that ends with the stream.
+    response.force_close()
     try:
         await response.prepare(request)
         await response.write(b": open\n\n")
@@ -44,5 +46,4 @@ async def stream_events(bmc: Bmc, request: web.BaseRequest) -> web.StreamRespons
         pass  # the client has gone
     finally:
         bmc.events.close_stream(stream.number)
-    response.force_close()
     return response
