@@ -14,8 +14,10 @@ def register(app: typer.Typer) -> None:
         return
     from lab.demo import commands as demo
     from lab.embedded import commands as embedded
+    from lab.machines import commands as machines
     from lab.virtual import commands as virtual
 
     embedded.register(app)
     virtual.register(app)
+    machines.register(virtual.lab)
     demo.register(app)
