@@ -9,6 +9,7 @@ import sys
 from pathlib import Path
 
 from domain.errors import Transient
+from lab.cache import folder as cache
 from lab.embedded import processes
 
 DATA = Path(__file__).parent / "data"
@@ -33,10 +34,6 @@ def version() -> str:
         for line in requirements().read_text().splitlines()
         if line.startswith("netbox==")
     )
-
-
-def cache() -> Path:
-    return Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache").expanduser() / "edgewright"
 
 
 def folder() -> Path:

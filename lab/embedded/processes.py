@@ -95,6 +95,11 @@ def start(command: Sequence[str], environment: Mapping[str, str], folder: Path, 
     return Record(child.pid, _boot_id(), _start_ticks(child.pid) or 0, time.time(), spec, list(command))
 
 
+def record_of(pid: int, spec: str) -> Record:
+    """The record of a living process that somebody else started, or of this one."""
+    return Record(pid, _boot_id(), _start_ticks(pid) or 0, time.time(), spec, [command_of(pid)])
+
+
 def alive(record: Record) -> bool:
     """Whether the recorded process itself still runs; a zombie or a stranger with its number does not count."""
     child = _children.get(record.pid)

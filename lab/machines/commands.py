@@ -1,14 +1,20 @@
 """`edgewright lab doctor | images | exec | ssh`: what the level `machines` adds to the lab's command line."""
 
+import os
 from enum import StrEnum
-from typing import Annotated
+from typing import Annotated, NoReturn
 
 import typer
 from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from lab.machines import doctor
+from domain.errors import EdgewrightError, Rejected
+from lab.machines import doctor, images, packages, tools
+from lab.machines.login import login_key, ssh_command
+from lab.virtual import running
+from lab.virtual.commands import SiteName, fail, home
+from lab.virtual.running import RunningSite
 
 
 class Output(StrEnum):
@@ -16,8 +22,15 @@ class Output(StrEnum):
     JSON = "json"
 
 
+_PASSED_ON = {"allow_interspersed_args": False, "ignore_unknown_options": True}
+"""What follows is the other program's."""
+
+
 def register(lab: typer.Typer) -> None:
     lab.command("doctor")(examine)
+    lab.command("images")(build)
+    lab.command("exec", context_settings=_PASSED_ON)(run)
+    lab.command("ssh", context_settings=_PASSED_ON)(login)
 
 
 def examine(
@@ -44,3 +57,54 @@ def examine(
     console.print(looked_up)
     if diagnosis.install:
         console.print(f"\nWhat is missing comes with:\n  {diagnosis.install}", highlight=False, soft_wrap=True)
+
+
+def build() -> None:
+    """Builds the root file systems of machines, and installs the Debian packages that needs. Again it changes nothing."""
+    try:
+        packages.ensure(lambda what: typer.echo(what, err=True))
+        for image, root in images.ensure(lambda what: typer.echo(what, err=True)).items():
+            typer.echo(f"{image}: {root}")
+    except EdgewrightError as error:
+        fail(error)
+
+
+def run(
+    command: Annotated[list[str], typer.Argument(help="The command with its arguments, after `--`.")],
+    site: SiteName = "",
+) -> None:
+    """Runs a command where the site can be reached: in the management namespace, which has no way out."""
+    _become(["ip", "netns", "exec", _machines(site).namespace, *command])
+
+
+def login(
+    server: str,
+    command: Annotated[list[str] | None, typer.Argument(help="Instead of a shell.")] = None,
+    site: SiteName = "",
+) -> None:
+    """Logs in to the operating system that runs on a server, as root."""
+    running_site = _machines(site)
+    spec = running_site.spec.server_by_name.get(server)
+    if spec is None:
+        fail(Rejected(f"{running_site.name} has no server {server}.", do="See: edgewright lab status"))
+    key = login_key(home() / "lab" / "sites" / running_site.name)
+    _become(ssh_command(running_site.namespace, key, spec, command or []))
+
+
+def _machines(name: str) -> RunningSite:
+    try:
+        site = running.one(home(), name)
+    except EdgewrightError as error:
+        fail(error)
+    if not site.namespace:
+        fail(Rejected(f"{site.name} is served at level {site.level}: it has no machines.", do=_LEVEL))
+    if os.geteuid() != 0:
+        fail(Rejected("Only root may enter the lab's namespaces.", do="Run it as root."))
+    return site
+
+
+def _become(command: list[str]) -> NoReturn:
+    os.execvpe(command[0], command, tools.environment())  # noqa: S606 (a list, never a shell)
+
+
+_LEVEL = "Start it with machines: edgewright lab down, then edgewright lab up --level machines SITEFILE"

@@ -9,21 +9,23 @@ from lab.machines import facts
 from lab.machines.facts import Fact
 
 
-class LevelName(StrEnum):
+class Fidelity(StrEnum):
+    """Every level of fidelity that the lab knows."""
+
     SIM = "sim"
     MACHINES = "machines"
     UML = "uml"
     QEMU = "qemu"
 
 
-NEEDS: Mapping[LevelName, tuple[str, ...]] = {
-    LevelName.SIM: ("loopback addresses",),
-    LevelName.MACHINES: (
+NEEDS: Mapping[Fidelity, tuple[str, ...]] = {
+    Fidelity.SIM: ("loopback addresses",),
+    Fidelity.MACHINES: (
         *("root", "namespaces", "cgroups", "loop devices", "overlayfs", "veth and bridge", "tc tbf", "VXLAN"),
         *("systemd-nspawn", "mmdebstrap", "ip", "tc", "losetup", "unshare", "nsenter", "setpriv", "mkfs.ext4"),
         *("ssh", "ssh-keygen"),
     ),
-    LevelName.UML: (
+    Fidelity.UML: (
         "root",
         "namespaces",
         "tun",
@@ -34,7 +36,7 @@ NEEDS: Mapping[LevelName, tuple[str, ...]] = {
         "mmdebstrap",
         "mkfs.ext4",
     ),
-    LevelName.QEMU: (
+    Fidelity.QEMU: (
         "root",
         "namespaces",
         "tun",
@@ -64,7 +66,7 @@ class Unavailable(Rejected):
 class Verdict(Model):
     """One level: whether the machine allows it, and the facts that stand against it."""
 
-    level: LevelName
+    level: Fidelity
     allowed: bool
     lacks: tuple[Fact, ...]
 
@@ -75,14 +77,14 @@ class Diagnosis(Model):
     install: str
     """The command that installs every package that is missing; empty if none is."""
 
-    def verdict(self, level: LevelName) -> Verdict:
+    def verdict(self, level: Fidelity) -> Verdict:
         return next(verdict for verdict in self.verdicts if verdict.level is level)
 
-    def reason(self, level: LevelName) -> str:
+    def reason(self, level: Fidelity) -> str:
         """Why the level is not to be had, in one line; empty if it is."""
         return "; ".join(f"{fact.name}: {fact.found}" for fact in self.verdict(level).lacks)
 
-    def require(self, level: LevelName) -> None:
+    def require(self, level: Fidelity) -> None:
         """Raises `Unavailable`."""
         if self.verdict(level).allowed:
             return

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 
 from domain.errors import EdgewrightError
 from lab.virtual.faults import FaultUnknown
-from lab.virtual.options import POWER_ACTIONS
+from lab.virtual.options import POWER_ACTIONS, Image
 from lab.virtual.server import SiteServer
 
 type Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
@@ -37,6 +37,11 @@ class WriteOrder(BaseModel):
     content: str
 
 
+class StickOrder(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+    image: Image | None
+
+
 class LoadOrder(BaseModel):
     model_config = ConfigDict(extra="forbid")
     load: float
@@ -57,6 +62,7 @@ class AdminInterface:
         app.router.add_post("/devices/{name}/power", self.power)
         app.router.add_post("/devices/{name}/load", self.load)
         app.router.add_post("/devices/{name}/write", self.write)
+        app.router.add_post("/devices/{name}/stick", self.stick)
         app.router.add_get("/faults", self.faults)
         app.router.add_get("/faults/kinds", self.fault_kinds)
         app.router.add_post("/faults", self.seed)
@@ -103,6 +109,7 @@ class AdminInterface:
                 "model": machine.model.model,
                 "power": machine.power.state if machine.mains else "no mains",
                 "boots": machine.power.boots,
+                "stick": machine.stick,
                 "power_w": machine.power_w,
                 "energy_kwh": round(machine.energy_kwh, 6),
                 "gpus": len(machine.parts.gpus),
@@ -163,6 +170,12 @@ class AdminInterface:
         if machine is None or drive is None:
             raise FaultUnknown(f"{name} has no drive {order.drive}.")
         machine.drives.media.write(drive.serial, order.content)
+        return web.json_response(self._shown(name))
+
+    async def stick(self, request: web.Request) -> web.Response:
+        name = self._name(request)
+        if machine := self._world.machines.get(name):
+            machine.insert_stick(StickOrder.model_validate(await request.json()).image)
         return web.json_response(self._shown(name))
 
     async def faults(self, _request: web.Request) -> web.Response:

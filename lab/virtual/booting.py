@@ -24,6 +24,8 @@ def boot(machine: "Machine") -> None:
     _apply_bios(machine)
     _apply_secure_boot(machine)
     source, image = _source(machine)
+    # Kept before what is for once is used up: whoever stands behind the BMC boots by it.
+    machine.keep("booted-by", machine.boot_override)
     machine.keep("booted", {"from": source, "image": image}, change={"what": "booted", "from": source, "image": image})
     if machine.boot_override["enabled"] == "Once":
         machine.keep("boot", dict(NO_OVERRIDE), change={"what": "boot-override", "to": "used", "by": "firmware"})

@@ -11,7 +11,7 @@ from rich.table import Table
 
 from domain.errors import EdgewrightError
 from lab.virtual import running
-from lab.virtual.options import ADMIN_PORT, POWER_ACTIONS, Options
+from lab.virtual.options import ADMIN_PORT, POWER_ACTIONS, Image, LevelName, Options
 
 lab = typer.Typer(help="The virtual edge site: start it, break it, mend it, look into it.", no_args_is_help=True)
 fault = typer.Typer(help="The fault switchboard.", no_args_is_help=True)
@@ -25,20 +25,22 @@ def register(app: typer.Typer) -> None:
     app.add_typer(lab, name="lab")
 
 
-def _home() -> Path:
+def home() -> Path:
+    """EDGEWRIGHT_HOME, as an absolute path."""
     return Path(os.environ.get("EDGEWRIGHT_HOME") or "~/.edgewright").expanduser().resolve()
 
 
-def _fail(error: EdgewrightError) -> NoReturn:
+def fail(error: EdgewrightError) -> NoReturn:
+    """Ends the command with 1 and the error's message."""
     typer.echo(str(error), err=True)
     raise typer.Exit(1)
 
 
 def _ask(site: str, method: str, path: str, body: Any = None) -> Any:
     try:
-        return running.one(_home(), site).call(method, path, body)
+        return running.one(home(), site).call(method, path, body)
     except EdgewrightError as error:
-        _fail(error)
+        fail(error)
 
 
 @lab.command()
@@ -51,29 +53,41 @@ def up(
     time_factor: Annotated[float, typer.Option(help="Lab seconds per real second.")] = 1.0,
     redfish_port: Annotated[int | None, typer.Option(help="Instead of 443 (or 8443).")] = None,
     nvue_port: Annotated[int | None, typer.Option(help="Instead of 8765.")] = None,
+    level: Annotated[
+        LevelName, typer.Option(help="What stands behind the endpoints; see `lab doctor`.")
+    ] = LevelName.SIM,
+    stick: Annotated[
+        Image | None, typer.Option(help="The image on a USB stick in every server from its first start.")
+    ] = None,
 ) -> None:
     """Serves a site in the background. Running it again changes nothing."""
-    options = Options(site_file.resolve(), _home(), admin_port, address_offset, time_factor, redfish_port, nvue_port)
+    where = (site_file.resolve(), home(), admin_port, address_offset, time_factor, redfish_port, nvue_port)
+    options = Options(*where, level=level, stick=stick)
     try:
-        site, started = running.start(options)
+        site, started = running.start(options, lambda what: typer.echo(what, err=True))
     except EdgewrightError as error:
-        _fail(error)
+        fail(error)
     typer.echo(f"{site.name} {'is served' if started else 'was running already'}; its interface: {site.admin}")
 
 
 @lab.command()
 def down(site: Annotated[str, typer.Argument(help="Which site; by default all.")] = "") -> None:
     """Stops serving. What the devices keep stays."""
-    for known in running.find(_home()):
+    for known in running.find(home()):
         if site in ("", known.name):
-            running.stop(_home(), known)
+            running.stop(home(), known)
             typer.echo(f"{known.name} is stopped.")
+    try:
+        for site_name in running.clean_up():
+            typer.echo(f"{site_name} had been killed; what was left of it is removed.")
+    except EdgewrightError as error:
+        fail(error)
 
 
 @lab.command()
 def status(site: SiteName = "", as_json: AsJson = False) -> None:
     """Shows the devices of the running site."""
-    sites = running.find(_home())
+    sites = running.find(home())
     for known in sites:
         if not known.alive:
             typer.echo(f"{known.name} was killed; start it again: edgewright lab up {known.site_file}", err=True)
@@ -127,6 +141,17 @@ def power(
     """A hand at the server: its power button, its cord."""
     told = _ask(site, "POST", f"/devices/{device}/power", {"action": action})
     typer.echo(f"{device}: {told['power']}")
+
+
+@lab.command()
+def stick(
+    device: str,
+    image: Annotated[Image | None, typer.Argument(help="What is on it; without it the stick is pulled out.")] = None,
+    site: SiteName = "",
+) -> None:
+    """A hand at the server's USB port. What is in it counts at the next boot."""
+    told = _ask(site, "POST", f"/devices/{device}/stick", {"image": image})
+    typer.echo(f"{device}: {told['stick'] or 'no stick'}")
 
 
 @lab.command()

@@ -10,6 +10,7 @@ from lab.virtual.faults import FaultBoard
 from lab.virtual.hardware import Adapter, Parts, assemble
 from lab.virtual.kept import KeptState
 from lab.virtual.media import VirtualMedia
+from lab.virtual.options import Image
 from lab.virtual.power import PowerDelays, PowerMachine
 from lab.virtual.sitefile import Server, Site
 
@@ -40,6 +41,8 @@ class Machine:
         self._first_watts: float | None = None
         self.power_observers: list[Callable[[Machine], None]] = []
         self.mains_observers: list[Callable[[Machine], None]] = []
+        self.last_reset = ""
+        """What the BMC, a hand or the system asked for last."""
         self.power = PowerMachine(clock, delays, settled=spec.power, changed=self._power_changed, since=clock.time())
         # The machine was left running for long before the lab opened: its last boot is over.
         self.power.since -= delays.post_s + delays.os_boot_s
@@ -84,6 +87,7 @@ class Machine:
             return False
         self._settle_energy()
         self.note({"what": "reset", "to": reset_type, "by": by})
+        self.last_reset = reset_type
         return self.power.reset(reset_type)
 
     def set_mains(self, on: bool) -> None:
@@ -139,6 +143,21 @@ class Machine:
     @property
     def boot_override(self) -> dict[str, str]:
         return {**NO_OVERRIDE, **(self._kept.get(self.name, "boot") or {})}
+
+    @property
+    def booted_by(self) -> dict[str, str]:
+        """The boot override that was in force at the last boot."""
+        return self._kept.get(self.name, "booted-by") or dict(NO_OVERRIDE)
+
+    @property
+    def stick(self) -> Image | None:
+        """The image on the stick in the server's USB port."""
+        kept = self._kept.get(self.name, "stick")
+        return Image(kept) if kept else None
+
+    def insert_stick(self, image: Image | None) -> None:
+        """A hand plugs in a stick with this image, or pulls it out."""
+        self.keep("stick", image or "", change={"what": "stick", "to": image or "none", "by": "hand"})
 
     @property
     def bios(self) -> dict[str, str | int | bool]:

@@ -1,6 +1,7 @@
 """How a site is served, and what a hand can do at a server: apart, so that a command line of other commands loads no server."""
 
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 
 ADMIN_PORT = 8704
@@ -15,6 +16,20 @@ POWER_ACTIONS = {
 }
 
 
+class LevelName(StrEnum):
+    """The levels of fidelity that a site can be served at."""
+
+    SIM = "sim"
+    MACHINES = "machines"
+
+
+class Image(StrEnum):
+    """Root file systems that a machine can boot from a stick, a CD or the network."""
+
+    BASE = "base"
+    AGENT = "agent"
+
+
 @dataclass(frozen=True)
 class Options:
     """How a site is served. `home`: EDGEWRIGHT_HOME; the site's state lies in `home/lab/sites/NAME`."""
@@ -27,6 +42,9 @@ class Options:
     redfish_port: int | None = None
     nvue_port: int | None = None
     faults: str = ""
+    level: LevelName = LevelName.SIM
+    stick: Image | None = None
+    """The image on a USB stick that every server has in it from its first start; only where none was put in or taken out yet."""
 
     def arguments(self) -> list[str]:
         """The same as command-line arguments."""
@@ -36,4 +54,5 @@ class Options:
             given += ["--redfish-port", str(self.redfish_port)]
         if self.nvue_port is not None:
             given += ["--nvue-port", str(self.nvue_port)]
+        given += ["--level", self.level, *(["--stick", self.stick] if self.stick else [])]
         return [*given, "--faults", self.faults] if self.faults else given

@@ -6,6 +6,7 @@ import json
 import logging
 import os
 import signal
+import socket
 import sys
 from pathlib import Path
 
@@ -13,7 +14,8 @@ from aiohttp import web
 
 from domain.errors import EdgewrightError, Rejected
 from lab.virtual.admin import AdminInterface
-from lab.virtual.options import ADMIN_PORT, READY, Options
+from lab.virtual.level import Level, level_of
+from lab.virtual.options import ADMIN_PORT, READY, Image, LevelName, Options
 from lab.virtual.server import SiteServer
 from lab.virtual.sitefile import load
 from lab.virtual.world import World
@@ -26,7 +28,18 @@ async def serve(options: Options) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, stopped.set)
     site = load(options.site_file, address_offset=options.address_offset)
-    world = World(site, options.home / "lab" / "sites" / site.site, time_factor=options.time_factor)
+    state = options.home / "lab" / "sites" / site.site
+    level = level_of(options.level, site, state)
+    # Opened first: a level may move what listens later away from where people are.
+    with _admin_socket(options.admin_port) as admin:
+        try:
+            level.open()
+            await _serve(options, World(site, state, time_factor=options.time_factor), level, admin, stopped)
+        finally:
+            await level.stop()
+
+
+async def _serve(options: Options, world: World, level: Level, admin: socket.socket, stopped: asyncio.Event) -> None:
     server = SiteServer(world, redfish_port=options.redfish_port, nvue_port=options.nvue_port)
     runner = web.AppRunner(AdminInterface(server).app(), access_log=None)
     await runner.setup()
@@ -34,26 +47,30 @@ async def serve(options: Options) -> None:
         await server.start()
         for fault in json.loads(options.faults or "[]"):
             world.faults.seed(fault["kind"], fault["target"], fault.get("arguments"), times=fault.get("times"))
-        admin_port = await _start_admin(runner, options.admin_port)
-        told = {"site": site.site, "pid": os.getpid(), "admin": f"http://127.0.0.1:{admin_port}"}
-        told |= {"redfish_port": server.redfish_port, "nvue_port": server.nvue_port}
+        for machine in world.machines.values():
+            if options.stick and machine.kept("stick") is None:
+                machine.insert_stick(options.stick)
+        await level.start(world)
+        await web.SockSite(runner, admin).start()
+        told = {"site": world.site.site, "pid": os.getpid(), "admin": "http://{}:{}".format(*admin.getsockname())}
+        told |= {"redfish_port": server.redfish_port, "nvue_port": server.nvue_port, **level.told()}
         print(READY + json.dumps(told), flush=True)
         await stopped.wait()
     finally:
         await runner.cleanup()
         await server.stop()
+        await level.stop()
         world.close()
 
 
-async def _start_admin(runner: web.AppRunner, port: int) -> int:
+def _admin_socket(port: int) -> socket.socket:
     try:
-        await web.TCPSite(runner, "127.0.0.1", port).start()
+        return socket.create_server(("127.0.0.1", port))
     except OSError as error:
         raise Rejected(
             f"Cannot open the lab's admin interface on 127.0.0.1:{port}: {error.strerror}.",
             do="Choose another port with --admin-port (0 picks a free one).",
         ) from error
-    return int(runner.addresses[0][1])
 
 
 def main(arguments: list[str] | None = None) -> int:
@@ -69,6 +86,8 @@ def main(arguments: list[str] | None = None) -> int:
     parser.add_argument("--redfish-port", type=int)
     parser.add_argument("--nvue-port", type=int)
     parser.add_argument("--faults", default="", help="JSON list of faults to seed at the start")
+    parser.add_argument("--level", type=LevelName, default=LevelName.SIM, help="what stands behind the endpoints")
+    parser.add_argument("--stick", type=Image, help="image on a USB stick in every server")
     options = Options(**vars(parser.parse_args(arguments)))
     logging.basicConfig(level=logging.INFO, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     try:

@@ -1,9 +1,11 @@
 """Sites served by a process of their own: starting, finding, ending them. One site file name, one process per home."""
 
 import json
+import os
 import signal
 import sys
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -13,8 +15,8 @@ import httpx
 from domain.errors import NotYet, Rejected, Transient
 from lab.embedded.processes import Record, alive, clean_environment, end, members
 from lab.embedded.processes import start as start_process
-from lab.virtual.options import READY, Options
-from lab.virtual.sitefile import load
+from lab.virtual.options import READY, LevelName, Options
+from lab.virtual.sitefile import Site, load
 
 START_S = 60.0
 STOP_S = 10.0
@@ -30,6 +32,16 @@ class RunningSite:
     redfish_port: int
     nvue_port: int
     site_file: str
+    level: str = "sim"
+    namespace: str = ""
+    """Where the site's addresses are; empty where they are the host's own loopback."""
+
+    address_offset: int = 0
+
+    @property
+    def spec(self) -> Site:
+        """What stands there, as the site file says it now."""
+        return load(Path(self.site_file), address_offset=self.address_offset)
 
     @property
     def alive(self) -> bool:
@@ -62,13 +74,14 @@ def find(home: Path) -> list[RunningSite]:
     for file in sorted(_folder(home).glob("*.json")):
         record = Record.read(file.with_suffix(".pid"))
         if record is not None:
-            told = json.loads(file.read_text())
-            found.append(
-                RunningSite(
-                    told["site"], record, told["admin"], told["redfish_port"], told["nvue_port"], told["site_file"]
-                )
-            )
+            found.append(_site(record, json.loads(file.read_text())))
     return found
+
+
+def _site(record: Record, told: dict[str, Any]) -> RunningSite:
+    names = ("admin", "redfish_port", "nvue_port", "site_file")
+    rest = {name: told[name] for name in ("level", "namespace", "address_offset") if name in told}
+    return RunningSite(told["site"], record, **{name: told[name] for name in names}, **rest)
 
 
 def one(home: Path, name: str = "") -> RunningSite:
@@ -83,12 +96,20 @@ def one(home: Path, name: str = "") -> RunningSite:
     raise Rejected(f"Say which site you mean with --site: {names}.")
 
 
-def start(options: Options) -> tuple[RunningSite, bool]:
-    """Starts the site in the background, or finds it running; True if it was started. Raises what keeps it from starting."""
+def start(options: Options, say: Callable[[str], None] = lambda what: None) -> tuple[RunningSite, bool]:
+    """Starts the site in the background, or finds it running; True if it was started. Raises what keeps it from starting.
+
+    What the level needs on this machine is installed and built where it is missing; `say` is told of what takes long.
+    """
     site = load(options.site_file, address_offset=options.address_offset)
     for known in find(options.home):
         if known.name == site.site and known.alive:
             return known, False
+    if options.level is LevelName.MACHINES:
+        from lab.machines import images, packages
+
+        packages.ensure(say)
+        images.ensure(say)
     folder = _folder(options.home)
     log = folder / f"{site.site}.log"
     log.write_bytes(b"")
@@ -98,11 +119,9 @@ def start(options: Options) -> tuple[RunningSite, bool]:
     record = start_process(command, environment, folder, log, site.site)
     record.write(folder / f"{site.site}.pid")
     told = _wait_ready(record, log, site.site)
-    told["site_file"] = str(options.site_file)
+    told |= {"site_file": str(options.site_file), "address_offset": options.address_offset}
     (folder / f"{site.site}.json").write_text(json.dumps(told))
-    return RunningSite(
-        site.site, record, told["admin"], told["redfish_port"], told["nvue_port"], told["site_file"]
-    ), True
+    return _site(record, told), True
 
 
 def _wait_ready(record: Record, log: Path, name: str) -> dict[str, Any]:
@@ -124,3 +143,12 @@ def stop(home: Path, site: RunningSite) -> None:
     end(site.record, lambda: members(site.record, folder), gentle=signal.SIGTERM, grace_s=STOP_S)
     for suffix in (".json", ".pid"):
         (folder / f"{site.name}{suffix}").unlink(missing_ok=True)
+
+
+def clean_up() -> list[str]:
+    """Removes what killed lab processes left on this machine, whichever home they had; names their sites. As root only."""
+    if os.geteuid() != 0:
+        return []
+    from lab.machines import runs
+
+    return [run.site for run in runs.clean_up()]

@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from lab.machines import doctor, facts
-from lab.machines.doctor import NEEDS, LevelName
+from lab.machines.doctor import NEEDS, Fidelity
 from lab.machines.facts import Fact
 
 ALL = {name for needs in NEEDS.values() for name in needs} | set(doctor.REMARKS)
@@ -41,14 +41,14 @@ def test_a_missing_package_is_named_once_with_the_command() -> None:
     diagnosis = doctor.judge(found("ip", "tc", package="iproute2"))
     assert diagnosis.install == "apt-get install --no-install-recommends iproute2"
     with pytest.raises(doctor.Unavailable, match=r"ip: x; tc: x[^$]*apt-get install .* iproute2"):
-        diagnosis.require(LevelName.MACHINES)
+        diagnosis.require(Fidelity.MACHINES)
 
 
 def test_a_whole_machine_needs_nothing() -> None:
     diagnosis = doctor.judge(found())
     assert all(verdict.allowed for verdict in diagnosis.verdicts)
     assert diagnosis.install == ""
-    diagnosis.require(LevelName.QEMU)
+    diagnosis.require(Fidelity.QEMU)
 
 
 def test_every_fact_a_level_needs_is_looked_up() -> None:

@@ -1,0 +1,31 @@
+"""Tests marked `machines` start real machines; where this machine does not allow it they are skipped with the doctor's reason."""
+
+from collections.abc import Iterator
+
+import pytest
+
+from lab.machines import doctor, images
+from lab.machines.doctor import Fidelity
+from lab.virtual.options import Image
+from tests.lab.machines.machine_fixtures import MachinesSite, machines_site
+
+
+@pytest.fixture(scope="session")
+def machines_level() -> None:
+    """The level with its images built, or the test is skipped."""
+    if reason := doctor.look().reason(Fidelity.MACHINES):
+        pytest.skip(f"the level `machines` is not to be had here: {reason}")
+    images.ensure(print)
+
+
+@pytest.fixture(autouse=True)
+def _needs_the_level(request: pytest.FixtureRequest) -> None:
+    if request.node.get_closest_marker("machines"):
+        request.getfixturevalue("machines_level")
+
+
+@pytest.fixture(scope="module")
+def server(machines_level: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MachinesSite]:
+    """A site of one server that is on, with the agent on a stick and empty drives; each test leaves it as it likes."""
+    with machines_site("one-ru", tmp_path_factory.mktemp("one-ru"), stick=Image.AGENT) as site:
+        yield site
