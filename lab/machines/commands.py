@@ -1,4 +1,4 @@
-"""`edgewright lab doctor | images | exec | ssh`: what the level `machines` adds to the lab's command line."""
+"""`edgewright lab doctor | images | exec | ssh | console`: what the level `machines` adds to the lab's command line."""
 
 import os
 from enum import StrEnum
@@ -12,9 +12,11 @@ from rich.table import Table
 from domain.errors import EdgewrightError, Rejected
 from lab.machines import doctor, images, packages, tools
 from lab.machines.login import login_key, ssh_command
+from lab.machines.runs import CONSOLE, FOLDER
 from lab.virtual import running
 from lab.virtual.commands import SiteName, fail, home
 from lab.virtual.running import RunningSite
+from lab.virtual.sitefile import Server
 
 
 class Output(StrEnum):
@@ -31,6 +33,7 @@ def register(lab: typer.Typer) -> None:
     lab.command("images")(build)
     lab.command("exec", context_settings=_PASSED_ON)(run)
     lab.command("ssh", context_settings=_PASSED_ON)(login)
+    lab.command("console")(console)
 
 
 def examine(
@@ -84,11 +87,27 @@ def login(
 ) -> None:
     """Logs in to the operating system that runs on a server, as root."""
     running_site = _machines(site)
-    spec = running_site.spec.server_by_name.get(server)
-    if spec is None:
-        fail(Rejected(f"{running_site.name} has no server {server}.", do="See: edgewright lab status"))
+    spec = _server(running_site, server)
     key = login_key(home() / "lab" / "sites" / running_site.name)
     _become(ssh_command(running_site.namespace, key, spec, command or []))
+
+
+def console(
+    server: str, follow: Annotated[bool, typer.Option(help="Goes on as it grows.")] = False, site: SiteName = ""
+) -> None:
+    """Shows what a server's console showed in this run, boot by boot."""
+    running_site = _machines(site)
+    shown = FOLDER / running_site.run / _server(running_site, server).name / CONSOLE
+    if not shown.exists():
+        fail(Rejected(f"{server} has not booted anything yet.", do=f"See: edgewright lab log {server}"))
+    _become(["tail", "--lines=+1", *(["--follow"] if follow else []), str(shown)])
+
+
+def _server(site: RunningSite, name: str) -> Server:
+    spec = site.spec.server_by_name.get(name)
+    if spec is None:
+        fail(Rejected(f"{site.name} has no server {name}.", do="See: edgewright lab status"))
+    return spec
 
 
 def _machines(name: str) -> RunningSite:

@@ -16,7 +16,7 @@ from lab.machines import body, cgroups, drives, network
 from lab.machines.body import Body, NothingToBoot
 from lab.machines.booting import Disk, Live, Offers, Source, boot_order
 from lab.machines.drives import Drive
-from lab.machines.runs import NAMESPACES, Run
+from lab.machines.runs import CONSOLE, NAMESPACES, Run
 from lab.virtual.machine import Machine
 from lab.virtual.options import Image
 
@@ -138,7 +138,7 @@ class Keeper:
             cgroups=groups,
             root=folder / "root",
             ram=folder / "ram",
-            console=folder / "console",
+            console=folder / CONSOLE,
             binds=binds,
             disk=fitted[source.drive] if isinstance(source, Disk) else None,
             lower=self._place.images[source.image] if isinstance(source, Live) else None,

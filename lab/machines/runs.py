@@ -22,6 +22,8 @@ from lab.machines import cgroups, drives, tools
 
 FOLDER = Path("/run/edgewright-lab")
 """Of the whole machine, whatever homes there are; emptied by a reboot, as everything else that a run makes."""
+CONSOLE = "console"
+"""In a server's folder of the run: all that its console has shown."""
 NAMESPACES = Path("/run/netns")
 _NSPAWN = Path("/run/systemd/nspawn")
 

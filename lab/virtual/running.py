@@ -36,6 +36,8 @@ class RunningSite:
     namespace: str = ""
     """Where the site's addresses are; empty where they are the host's own loopback."""
 
+    run: str = ""
+    """The id of the level's run; empty at `sim`."""
     address_offset: int = 0
 
     @property
@@ -80,7 +82,7 @@ def find(home: Path) -> list[RunningSite]:
 
 def _site(record: Record, told: dict[str, Any]) -> RunningSite:
     names = ("admin", "redfish_port", "nvue_port", "site_file")
-    rest = {name: told[name] for name in ("level", "namespace", "address_offset") if name in told}
+    rest = {name: told[name] for name in ("level", "namespace", "run", "address_offset") if name in told}
     return RunningSite(told["site"], record, **{name: told[name] for name in names}, **rest)
 
 

@@ -33,7 +33,7 @@ class MachinesSite:
 
     @property
     def run_id(self) -> str:
-        return self.namespace.removeprefix("ew").removesuffix("-mgmt")
+        return self.process.run
 
     def ssh(self, server: str, *command: str, check: bool = True) -> subprocess.CompletedProcess[str]:
         """Runs a command on the server's operating system, once."""

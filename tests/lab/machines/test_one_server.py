@@ -131,6 +131,20 @@ def test_it_boots_what_was_installed_and_nothing_once_that_is_erased(server: Mac
     server.wait_for_power(NAME, "Off")
 
 
+def test_a_drive_that_was_taken_out_is_not_there_after_the_next_boot(server: MachinesSite) -> None:
+    ensure_on(server)
+    server.process.call("POST", "/faults", {"kind": "drive-missing", "target": NAME, "arguments": {"part": "NVMe0"}})
+    reset(server, "ForceOff")
+    server.wait_for_power(NAME, "Off")
+    ensure_on(server)
+    assert server.ssh(NAME, "ls /dev/nvme*").stdout.split() == ["/dev/nvme1n1"]
+    server.process.call("DELETE", "/faults")
+    reset(server, "ForceOff")
+    server.wait_for_power(NAME, "Off")
+    ensure_on(server)
+    assert server.ssh(NAME, "ls /dev/nvme*").stdout.split() == ["/dev/nvme0n1", "/dev/nvme1n1"]
+
+
 def test_the_cord_takes_the_machine_with_it(server: MachinesSite) -> None:
     ensure_on(server)
     server.power(NAME, "pull")

@@ -66,6 +66,7 @@ def test_a_person_logs_in_and_looks_around(rack: MachinesSite) -> None:
     assert edgewright(rack, "ssh", "r1-s03", "hostname").stdout == "r1-s03\n"
     assert edgewright(rack, "ssh", "r1-s03", "exit 7").returncode == 7
     assert "127.64.1.1:8765" in edgewright(rack, "exec", "--", "ss", "-Hltn").stdout
+    assert "Multi-User System" in edgewright(rack, "console", "r1-s03").stdout
     refused = edgewright(rack, "ssh", "r1-s77")
     assert refused.returncode == 1
     assert "has no server r1-s77" in refused.stderr
