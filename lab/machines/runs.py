@@ -105,6 +105,8 @@ def clean_up() -> list[Run]:
     Raises:
         EdgewrightError: the first that could not be ended, after all others were.
     """
+    if not FOLDER.exists():
+        return []
     ended: list[Run] = []
     failed: EdgewrightError | None = None
     with _alone():
@@ -125,7 +127,6 @@ def clean_up() -> list[Run]:
 @contextlib.contextmanager
 def _alone() -> Iterator[None]:
     """One cleaner at a time; a second one waits. The kernel lets go if the first one dies."""
-    FOLDER.mkdir(mode=0o700, exist_ok=True)
     with (FOLDER / "lock").open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
         yield
