@@ -4,7 +4,7 @@ VENV := .venv/bin
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
 BENCHMARKS := start_times step_cost netbox_ingest onboarding_rate lab_memory
-.PHONY: help setup demo browser compose-reader test check proof bench up down clean lock wheel image test-debian13 test-containers
+.PHONY: help setup demo browser compose-reader test check proof bench up down clean lock wheel image test-debian13 test-machines test-containers
 
 help:  ## Shows this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -29,7 +29,7 @@ down: setup  ## Stops everything that demo, up or lab up started
 	@$(VENV)/edgewright down
 
 test: setup browser compose-reader  ## Runs the tests (a rotating sample of each matrix)
-	@$(VENV)/pytest -m "not debian13 and not containers" $(PYTEST)
+	@$(VENV)/pytest -m "not debian13 and not containers and not machines" $(PYTEST)
 
 check: setup  ## Style, types, the dependency table, and that the wheel works alone
 	@$(VENV)/ruff check .
@@ -45,6 +45,10 @@ bench: setup  ## Every benchmark in its smallest form; FULL=1 measures and write
 	@failed=; for name in $(BENCHMARKS); do \
 	  echo "== $$name"; $(VENV)/python -m benchmarks.$$name $(if $(FULL),--publish,--quick) || failed="$$failed $$name"; \
 	done; [ -z "$$failed" ] || { echo "failed:$$failed" >&2; exit 1; }
+
+test-machines: setup  ## The lab's level `machines` for real: needs root; `edgewright lab doctor` says what is missing
+	@$(VENV)/edgewright lab images
+	@$(VENV)/pytest -m machines tests/lab/machines $(PYTEST)
 
 test-debian13: setup  ## The same as an ordinary user on Debian 13 with its own Python
 	@$(VENV)/pytest -m debian13
