@@ -39,6 +39,7 @@ from workflows.calls import (
 from workflows.failures import reason_of
 from workflows.onboarding_rack import RackOnboarding
 from workflows.runbook import Ended, Runbook
+from workflows.search_attributes import of_child
 from workflows.site_observation import Observed, SiteObservation
 
 TITLES = {
@@ -159,6 +160,7 @@ class SiteOnboarding:
                     cancellation_type=workflow.ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
                     parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
                     static_summary=f"Onboard rack {size.rack}",
+                    search_attributes=of_child(self._book.order.operation_id, site.region, site.name),
                 )
                 done.append(report)
                 servers = sum(len(r.servers) for r in site.racks)

@@ -41,6 +41,7 @@ from workflows.calls import (
     TAKE_OVER_CREDENTIALS,
 )
 from workflows.failures import trouble_of
+from workflows.search_attributes import of_child
 
 WINDOW = 16
 """How many servers of a rack are spoken to at once."""
@@ -181,6 +182,7 @@ class RackOnboarding:
                 cancellation_type=workflow.ChildWorkflowCancellationType.WAIT_CANCELLATION_COMPLETED,
                 parent_close_policy=workflow.ParentClosePolicy.REQUEST_CANCEL,
                 static_summary=f"Onboard {server}",
+                search_attributes=of_child(order.operation_id, order.site.region, order.site.name),
             )
         except WorkflowAlreadyStartedError:
             # Another operation holds this server: it is reported, and the others go on.

@@ -41,7 +41,7 @@ from workflows.calls import (
 )
 from workflows.failures import reason_of
 from workflows.policies import HOLD_LOOK_AGAIN
-from workflows.search_attributes import BLOCKED, KIND, OPERATION_ID, PHASE, mark
+from workflows.search_attributes import BLOCKED, KIND, OPERATION_ID, PHASE, REGION, SITE, mark
 
 AFTER_FAILURE = (Choice.RETRY, Choice.SKIP, Choice.ABANDON)
 MUST_SUCCEED = (Choice.RETRY, Choice.ABANDON)
@@ -148,7 +148,8 @@ class Runbook:
         )
         row = await OPEN_OPERATION(OpenOrder(draft=draft, run_id=info.first_execution_run_id))
         self._order = order.model_copy(update={"operation_id": row.id})
-        mark(OPERATION_ID.value_set(row.id), KIND.value_set(order.kind))
+        places = [key.value_set(value) for key, value in ((REGION, order.region), (SITE, order.site)) if value]
+        mark(OPERATION_ID.value_set(row.id), KIND.value_set(order.kind), *places)
 
     async def _take(self) -> str:
         """Makes the operation's row ours. The empty string, or why this run must end at once."""

@@ -6,7 +6,7 @@
 from typing import Any
 
 from temporalio import workflow
-from temporalio.common import SearchAttributeKey, SearchAttributeUpdate
+from temporalio.common import SearchAttributeKey, SearchAttributePair, SearchAttributeUpdate, TypedSearchAttributes
 
 OPERATION_ID = SearchAttributeKey.for_keyword("EwOperation")
 KIND = SearchAttributeKey.for_keyword("EwKind")
@@ -17,6 +17,12 @@ PHASE = SearchAttributeKey.for_keyword("EwPhase")
 BLOCKED = SearchAttributeKey.for_bool("EwBlocked")
 
 ALL = (OPERATION_ID, KIND, SITE, REGION, TENANT, PHASE, BLOCKED)
+
+
+def of_child(operation: str, region: str, site: str) -> TypedSearchAttributes:
+    """What a child is found by: Temporal gives it nothing of its parent's."""
+    given = ((OPERATION_ID, operation), (REGION, region), (SITE, site))
+    return TypedSearchAttributes([SearchAttributePair(key, value) for key, value in given if value])
 
 
 def mark(*updates: SearchAttributeUpdate[Any]) -> None:

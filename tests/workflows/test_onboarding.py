@@ -112,6 +112,14 @@ async def test_a_stale_plan_changes_no_switch(environment: WorkflowEnvironment, 
     assert (world.outcome.kind, world.calls["take over switches"]) == ("plan-stale", 0)
 
 
+async def test_racks_and_servers_are_found_by_their_site_and_operation(environment: WorkflowEnvironment, world: World):
+    await (await start(environment)).handle.result()
+    for child in ("site/oslo-1/rack/r1", "site/oslo-1/server/r1-s01"):
+        described = await environment.client.get_workflow_handle(child).describe()
+        found = {pair.key.name: pair.value for pair in described.typed_search_attributes}
+        assert {"EwOperation": "op-1", "EwRegion": "nordics", "EwSite": "oslo-1"}.items() <= found.items()
+
+
 async def test_one_bad_server_never_stops_the_others(environment: WorkflowEnvironment, world: World):
     world.unreadable = {"r1-s02"}
     report = await (await start(environment)).handle.result()
