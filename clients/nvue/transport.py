@@ -193,7 +193,8 @@ class Transport:
         if isinstance(_root(error), _WrongCertificate) or "not the pinned one" in str(error):
             return SwitchCertificateChanged(
                 f"The switch {self.address} shows another certificate than the pinned one; no password was sent.",
-                do="Find out who renewed it (or who answers there), then pin the new certificate.",
+                do="Find out who renewed it (or who answers there), then forget the old one "
+                "(edgewright secret delete site/SITE/pins/SWITCH) and retry, or write the new fingerprint where the declaration pins it.",
             )
         if "CERTIFICATE_VERIFY_FAILED" in str(error):
             return SwitchCertificateChanged(

@@ -229,8 +229,9 @@ class Wire:
                 return BmcCertificateChanged(
                     f"{self.endpoint} shows the certificate {_short(cause.shown)}, not the one that is pinned. "
                     "Nothing was sent.",
-                    do="Find out whether the BMC or its certificate was replaced; then pin the new fingerprint: "
-                    + cause.shown,
+                    do="Find out whether the BMC or its certificate was replaced; then forget the old one "
+                    f"(edgewright secret delete site/SITE/pins/{self.endpoint.name}) and retry, or, where the declaration "
+                    f"pins it, write the new fingerprint there: {cause.shown}",
                 )
             if isinstance(cause, StrangeRedirect):
                 return BmcTroubled(f"{self.endpoint} redirected a request to another host, which was not followed.")

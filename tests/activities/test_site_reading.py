@@ -7,8 +7,10 @@ from pathlib import Path
 import pytest
 from temporalio.testing import ActivityEnvironment
 
+from activities.trust import pin_ref
 from domain.account import LoginBudgetSpent, LoginRefused
 from domain.artifact import ArtifactRef
+from domain.bmc import BmcCertificateChanged
 from domain.discovery import Discovery
 from domain.judgement import ServerReading
 from domain.onboarding import KnownRead, ReadKnownOrder, ServerReadings
@@ -155,6 +157,16 @@ def test_only_servers_that_know_us_are_read_and_taking_over_twice_changes_once(w
     assert (known.known, known.read) == (1, 0)
     assert readings[0].trouble is not None
     assert readings[0].trouble.kind == "bmc-unreachable"
+
+
+def test_another_certificate_gets_no_password_until_a_person_forgets_the_old_one(world: ReadingWorld) -> None:
+    task = world.task("r1-s04", world.discovery())
+    world.reading.take_over_credentials(task)
+    world.site.seed("other-certificate", "r1-s04")
+    with pytest.raises(BmcCertificateChanged, match=r"secret delete site/SITE/pins/r1-s04"):
+        world.reading.read_server(task)
+    world.secrets.forget(pin_ref(SITE, "r1-s04"))
+    assert world.reading.read_server(task).serial == "EWL1R0004"
 
 
 def test_a_wrong_bmc_login_is_tried_once_in_a_window(world: ReadingWorld) -> None:
