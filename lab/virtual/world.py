@@ -22,34 +22,23 @@ from lab.virtual.kept import KeptState
 from lab.virtual.machine import MISSING_KINDS, Machine
 from lab.virtual.media import MEDIA_FAULT
 from lab.virtual.power import PowerDelays
+from lab.virtual.sight import Derived, LldpFrame, Sight
 from lab.virtual.sitefile import OtherSystem, PhysicalPort, PortRef, Site, Switch
 
 WORLD = "(world)"
 
 
-@dataclass(frozen=True)
-class LldpFrame:
-    """What one end of a cable says about itself, as IEEE 802.1AB carries it."""
-
-    system_name: str
-    system_description: str
-    chassis_id: str
-    port_id: str
-    port_description: str
-    management_address: str
-    capabilities: tuple[str, ...]
-    ttl_s: int = 120
-
-
 @dataclass
 class SwitchBody:
-    """A switch's hardware. Its software changes `ports_down`, `lldp_off`, `lldp_off_ports` and `running` through what a
-    client configures."""
+    """A switch's hardware. Its software changes `ports_down`, `bridged`, `lldp_off`, `lldp_off_ports` and `running` through what a
+    client configures. `bridged`: ports that are members of a bridge with no VLAN of their own. `sight`: what it sees at its ports."""
 
     spec: Switch
+    sight: Sight
     running: bool = True
     lldp_off: bool = False
     ports_down: set[str] = field(default_factory=set[str])
+    bridged: set[str] = field(default_factory=set[str])
     lldp_off_ports: set[str] = field(default_factory=set[str])
 
 
@@ -84,7 +73,7 @@ class World:
             spec.name: Machine(site, spec, self.kept, self.clock, self.faults, self.delays, media_of)
             for spec in site.servers
         }
-        self.switches = {spec.name: SwitchBody(spec) for spec in site.switches}
+        self.switches = {spec.name: SwitchBody(spec, Derived(self, spec.name)) for spec in site.switches}
         self._ports: dict[str, dict[str, PhysicalPort]] = {}
         self._port_observers: list[Callable[[PortRef], None]] = []
         self.cabling.observe(self._port_changed)
@@ -123,7 +112,7 @@ class World:
     def link_up(self, device: str, port: str) -> bool:
         """Light at both ends of a cable."""
         peer = self.peer(device, port)
-        return peer is not None and self._end_is_live(device, port) and self._end_is_live(*peer)
+        return peer is not None and self.emits(device, port) and self.emits(*peer)
 
     def lldp_heard(self, device: str, port: str) -> LldpFrame | None:
         """The neighbour this port hears: only if the link is up and the other side really sends LLDP."""
@@ -158,7 +147,7 @@ class World:
         """MAC addresses that this end uses as source while its device runs."""
         if machine := self.machines.get(device):
             physical = self.server_port(device, port)
-            if physical is None or not self._end_is_live(device, port):
+            if physical is None or not self.emits(device, port):
                 return []
             quiet = physical.adapter is not None and machine.power.boot_progress() not in ("OSBootStarted", "OSRunning")
             sends_lldp = physical.adapter is not None and self._server_lldp(machine, physical) is not None
@@ -188,7 +177,8 @@ class World:
         if peer := self.peer(device, port):
             self._port_changed(peer)
 
-    def _end_is_live(self, device: str, port: str) -> bool:
+    def emits(self, device: str, port: str) -> bool:
+        """Whether this end puts light on a cable."""
         if machine := self.machines.get(device):
             if not machine.mains:
                 return False

@@ -146,6 +146,8 @@ class SwitchEndpoint:
                 return self._revision(ask)
             match ask.method:
                 case "GET":
+                    if not ask.path or ask.path[0] in operational.SEEN:
+                        await self.device.body.sight.look()
                     return 200, self._show(ask)
                 case "PATCH":
                     return 200, await self._patch(ask)

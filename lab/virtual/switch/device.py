@@ -8,7 +8,7 @@ from lab.virtual.device_log import without_secrets
 from lab.virtual.faults import Fault
 from lab.virtual.switch import faults as kinds
 from lab.virtual.switch.accounts import FACTORY_PASSWORD, FACTORY_USER, Accounts, hashed
-from lab.virtual.switch.defaults import day_zero
+from lab.virtual.switch.defaults import BRIDGE, day_zero
 from lab.virtual.switch.entry import Entry, Timing
 from lab.virtual.switch.faults import SwitchFaults
 from lab.virtual.switch.releases import Release
@@ -231,10 +231,16 @@ class SwitchDevice:
         }
         down |= set(self._ports) - set(self.applied.get("interface", {}))
         lldp_off, quiet = self.words.lldp_off(self.applied), self.words.lldp_off_ports(self.applied)
-        changed = (down ^ self.body.ports_down) | (quiet ^ self.body.lldp_off_ports)
+        bridged = {
+            name
+            for name, entry in self.applied.get("interface", {}).items()
+            if _part(entry, ("bridge", "domain", BRIDGE)) == {}
+        }
+        changed = (down ^ self.body.ports_down) | (quiet ^ self.body.lldp_off_ports) | (bridged ^ self.body.bridged)
         if lldp_off != self.body.lldp_off:
             changed = {*self._ports, self.world.site.switch_model(self.spec).management_port}
-        self.body.ports_down, self.body.lldp_off, self.body.lldp_off_ports = down, lldp_off, quiet
+        self.body.ports_down, self.body.bridged = down, bridged
+        self.body.lldp_off, self.body.lldp_off_ports = lldp_off, quiet
         for port in changed:
             self.world.port_changed(self.name, port)
 

@@ -1,4 +1,4 @@
-"""What a switch shows of how it runs: derived from its hardware, its applied configuration and the world at its ports.
+"""What a switch shows of how it runs: derived from its hardware, its applied configuration and what it sees at its ports.
 
 Shapes: Cumulus Linux 5.11; `/platform` and its inventory after captured answers of an SN5600 (NVIDIA's nv-config-manager), the
 MAC table after those of two public test suites; LLDP and link leaves after the NVUE command reference.
@@ -9,10 +9,11 @@ import uuid
 from typing import Any, Protocol
 
 from lab.virtual.clock import LabClock
+from lab.virtual.sight import LldpFrame
 from lab.virtual.sitefile import Site, Switch
 from lab.virtual.switch.defaults import BRIDGE
 from lab.virtual.switch.trees import Tree, below
-from lab.virtual.world import LldpFrame, SwitchBody, World
+from lab.virtual.world import SwitchBody, World
 
 _NAMESPACE = uuid.UUID("2f4b3f06-7a5e-5d0e-9c36-0a7c1b1f6c55")
 _FAN_RPM = {"current-speed": "7202", "direction": "F2B", "max-speed": "13800", "min-speed": "2800", "state": "ok"}
@@ -56,6 +57,8 @@ def section(device: Running, key: str) -> Any:
 
 
 SECTIONS = ("platform", "system", "interface", "bridge")
+SEEN = ("interface", "bridge")
+"""Sections that depend on what the switch sees at its ports."""
 
 
 def system(device: Running) -> Tree:
@@ -143,7 +146,7 @@ def is_physical(site: Site, spec: Switch, name: str) -> bool:
 def _link(device: Running, name: str, entry: Tree, physical: bool) -> Tree:
     configured = entry.get("link", {})
     admin = "down" if "down" in configured.get("state", {}) else "up"
-    up = admin == "up" and (device.world.link_up(device.name, name) if physical else True)
+    up = admin == "up" and (device.body.sight.link_up(name) if physical else True)
     link: Tree = {
         **configured,
         "admin-status": admin,
@@ -181,7 +184,7 @@ def neighbors(device: Running, port: str) -> Tree:
     """Who is heard on a port, by system name, or by number if it sends none."""
     if device.body.lldp_off or port in device.body.lldp_off_ports:
         return {}
-    frame = device.world.lldp_heard(device.name, port)
+    frame = device.body.sight.neighbor(port)
     return {frame.system_name or "1": _neighbor(frame, device.world.clock, device.booted_at)} if frame else {}
 
 
@@ -234,7 +237,7 @@ def mac_table(device: Running, bridge: str = BRIDGE) -> Tree:
         if "down" in entry.get("link", {}).get("state", {}) or member.get("learning") == "off":
             continue
         vlan = member.get("access") or member.get("untagged") or 1
-        for mac in device.world.macs_heard(device.name, name):
+        for mac in device.body.sight.macs(name):
             table.append(
                 {"age": age % 1800, "bridge-domain": bridge, "interface": name, "last-update": age, "mac": mac.lower(),
                  "vlan": vlan}
