@@ -21,7 +21,8 @@ class Fidelity(StrEnum):
 NEEDS: Mapping[Fidelity, tuple[str, ...]] = {
     Fidelity.SIM: ("loopback addresses",),
     Fidelity.MACHINES: (
-        *("root", "namespaces", "cgroups", "loop devices", "overlayfs", "veth and bridge", "tc tbf", "VXLAN"),
+        *("root", "namespaces", "cgroups", "loop devices", "overlayfs"),
+        *("veth and bridge", "tc tbf", "tc redirect", "VXLAN"),
         *("systemd-nspawn", "mmdebstrap", "ip", "tc", "losetup", "unshare", "nsenter", "setpriv", "mkfs.ext4"),
         *("ssh", "ssh-keygen"),
     ),
@@ -107,6 +108,7 @@ def look() -> Diagnosis:
             facts.overlayfs(),
             facts.veth_and_bridge(),
             facts.tc_tbf(),
+            facts.tc_redirect(),
             facts.vxlan(),
             facts.vrf(),
             facts.tun(),

@@ -156,6 +156,14 @@ def tc_tbf() -> Fact:
     return _tried("tc tbf", ["sh", "-c", script], "a link was given a rate", package="iproute2")
 
 
+def tc_redirect() -> Fact:
+    script = (
+        "ip link add v0 type veth peer name v1 && tc qdisc add dev v0 ingress && tc filter add dev v0 parent ffff: "
+        "protocol all u32 match u32 0 0 action mirred egress redirect dev v1"
+    )
+    return _tried("tc redirect", ["sh", "-c", script], "frames were sent on from link to link", package="iproute2")
+
+
 def vxlan() -> Fact:
     script = "ip link add x0 type vxlan id 10 local 127.0.0.1 dstport 4789 nolearning"
     return _tried("VXLAN", ["sh", "-c", script], "a VXLAN device was made", package="iproute2")

@@ -16,6 +16,7 @@ from lab.machines import body, cgroups, drives, network
 from lab.machines.body import Body, NothingToBoot
 from lab.machines.booting import Disk, Live, Offers, Source, boot_order
 from lab.machines.drives import Drive
+from lab.machines.fabric import Fabric
 from lab.machines.runs import CONSOLE, NAMESPACES, Run
 from lab.virtual.machine import Machine
 from lab.virtual.options import Image
@@ -27,9 +28,11 @@ _SYSTEM = "system"
 
 @dataclass(frozen=True)
 class Place:
-    """What a server's machine stands on. `number`: its place in the site file; `key`: the public key that may log in to live systems."""
+    """What a server's machine stands on. `fabric`: what its NICs are plugged into. `number`: its place in the site file; `key`: the public
+    key that may log in to live systems."""
 
     run: Run
+    fabric: Fabric
     number: int
     drives: Path
     images: dict[Image, Path]
@@ -96,6 +99,7 @@ class Keeper:
         place, server = self._place, self._machine.spec
         namespace = place.run.namespace(server.name)
         await asyncio.to_thread(network.plug_in, server, namespace, place.run.management, place.number)
+        await place.fabric.insert(server)
         fitted = await asyncio.to_thread(self._attach)
         for source in boot_order(self._machine.booted_by["target"], list(fitted), self._offers()):
             if not self._wanted:
@@ -169,6 +173,7 @@ class Keeper:
         if self._body is not None:
             await self._body.ended()
             self._body = None
+        await self._place.fabric.take_out(self._machine.spec)
         await asyncio.to_thread(network.pull_out, run.namespace(name), run.management, self._place.number)
         self._standing = False
 

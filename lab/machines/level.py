@@ -1,10 +1,12 @@
-"""The level `machines` as the lab process runs it: a run of its own, the management namespace, a keeper for each server."""
+"""The level `machines` as the lab process runs it: a run of its own, the management namespace, the fabric, a keeper for each server."""
 
 import asyncio
 from pathlib import Path
 from typing import Any
 
+from domain.errors import Rejected
 from lab.machines import images, network, runs
+from lab.machines.fabric import Fabric
 from lab.machines.keeper import Keeper, Place, attach_drives
 from lab.machines.login import login_key
 from lab.machines.runs import Run
@@ -19,6 +21,7 @@ class Machines:
     def __init__(self, site: Site, state: Path) -> None:
         self._site, self._state = site, state
         self._run: Run | None = None
+        self._fabric: Fabric | None = None
         self._keepers: list[Keeper] = []
         self._keeping: list[asyncio.Task[None]] = []
 
@@ -36,9 +39,14 @@ class Machines:
         for machine in world.machines.values():
             await asyncio.to_thread(attach_drives, machine, self._drives)
         found = {image: root for image in Image if (root := images.made(image))}
+        if Image.AGENT not in found:
+            raise Rejected("The root file systems of machines are not built.", do="Run: edgewright lab images")
+        self._fabric = fabric = Fabric(self._run, world, found[Image.AGENT])
+        await fabric.start()
+        self._keeping.append(asyncio.create_task(fabric.keep()))
         public_key = login_key(self._state).with_suffix(".pub").read_text()
         for number, spec in enumerate(self._site.servers, start=1):
-            place = Place(self._run, number, self._drives, found, public_key)
+            place = Place(self._run, fabric, number, self._drives, found, public_key)
             keeper = Keeper(world.machines[spec.name], place)
             keeper.follow()
             self._keepers.append(keeper)
@@ -48,6 +56,8 @@ class Machines:
         for keeper in self._keepers:
             keeper.leave()
         self._keepers.clear()
+        if self._fabric is not None:
+            self._fabric.leave()
         for task in self._keeping:
             task.cancel()
         await asyncio.gather(*self._keeping, return_exceptions=True)

@@ -2,6 +2,8 @@
 
 import subprocess
 from collections.abc import Sequence
+from importlib.resources import files
+from typing import Literal
 
 from domain.errors import Transient
 from lab.embedded.processes import clean_environment
@@ -18,6 +20,11 @@ class ToolFailed(Transient):
 
 def environment(**own: str) -> dict[str, str]:
     return clean_environment({"PATH": path_with_sbin(), "LC_ALL": "C", **own})
+
+
+def script(name: str) -> str:
+    """The path of one of our shell scripts."""
+    return str(files("lab.machines").joinpath("data", name))
 
 
 def run(*command: str, timeout_s: float = TOOL_S) -> str:
@@ -44,11 +51,13 @@ def attempt(*command: str, timeout_s: float = TOOL_S) -> subprocess.CompletedPro
         raise ToolFailed(f"`{' '.join(command)}` could not be run: {error}") from error
 
 
-def batch(namespace: str, commands: Sequence[str]) -> None:
-    """`ip` commands inside a network namespace, in one process, up to the first that fails. Raises `ToolFailed`."""
+def batch(namespace: str, commands: Sequence[str], tool: Literal["ip", "tc"] = "ip") -> None:
+    """`ip` (or `tc`) commands inside a network namespace, in one process, up to the first that fails. Raises `ToolFailed`."""
+    if not commands:
+        return
     try:
         done = subprocess.run(
-            ["ip", "-n", namespace, "-batch", "-"],
+            [tool, "-n", namespace, "-batch", "-"],
             env=environment(),
             input="\n".join(commands) + "\n",
             capture_output=True,
@@ -57,6 +66,6 @@ def batch(namespace: str, commands: Sequence[str]) -> None:
             check=False,
         )
     except (OSError, subprocess.TimeoutExpired) as error:
-        raise ToolFailed(f"`ip -batch` could not be run: {error}") from error
+        raise ToolFailed(f"`{tool} -batch` could not be run: {error}") from error
     if done.returncode != 0:
-        raise ToolFailed(f"`ip` refused in {namespace}: {done.stderr.strip()[-400:]}")
+        raise ToolFailed(f"`{tool}` refused in {namespace}: {done.stderr.strip()[-400:]}")
