@@ -19,7 +19,7 @@ from lab.virtual.world import SwitchBody, World
 
 log = logging.getLogger("lab.machines")
 HAND_S = 2.0
-"""How long a port is dark while a hand moves its plug: lldpd forgets a neighbour a second after the light is gone."""
+"""How long a port is dark while a hand moves its plug; lldpd then mostly forgets the neighbour at once."""
 AGAIN_S = 2.0
 UPLINK = "uplink"
 _CENTISECONDS = 100

@@ -39,7 +39,7 @@ class Seen:
         return port in self._up
 
     def neighbor(self, port: str) -> LldpFrame | None:
-        return self._heard.get(port)
+        return self._heard.get(port) if port in self._up else None
 
     def macs(self, port: str) -> list[str]:
         return self._macs.get(port, [])

@@ -7,6 +7,7 @@ import asyncio
 import contextlib
 import json
 import os
+import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -18,8 +19,9 @@ from lab.machines.runs import NAMESPACES, Run
 from lab.virtual.sight import LldpFrame
 
 LISTENS_S = 15.0
-EVERY_S, KEPT_S = 5, 120
-"""Devices of this kind speak every 30 s and are remembered for 120 s; ours more often, so that who starts late hears soon."""
+EVERY_S = 5
+"""Devices of this kind speak every 30 s and are remembered four times as long. Ours speak more often, so that who starts late hears soon
+and who missed that a link was dark for a moment (lldpd looks only when links have been quiet for a second) soon forgets."""
 GOOD_BYE_S = 1.0
 
 
@@ -47,7 +49,6 @@ class Speaker:
             f'configure system description "{self.description}"',
             f"configure lldp portidsubtype {self.port_id}",
             f"configure lldp tx-interval {EVERY_S}",
-            f"configure lldp tx-hold {KEPT_S // EVERY_S}",
             # An address that is named is sent whether or not an interface has it; the other pattern fits none.
             f"configure system ip management pattern {self.management or '!*'}",
         ]
@@ -157,9 +158,14 @@ def frames(shown: Any) -> dict[str, LldpFrame]:
     """What `lldpcli -f json0 show neighbors details` prints, by interface; of several neighbours on one the newest."""
     heard: dict[str, LldpFrame] = {}
     for told in shown.get("lldp", []):
-        for neighbor in sorted(told.get("interface", []), key=lambda entry: int(entry["rid"])):
+        for neighbor in sorted(told.get("interface", []), key=lambda entry: _age(entry["age"]), reverse=True):
             heard[neighbor["name"]] = _frame(neighbor["chassis"][0], neighbor["port"][0])
     return heard
+
+
+def _age(told: str) -> tuple[int, ...]:
+    """Of `0 day, 00:01:05`: days, hours, minutes, seconds."""
+    return tuple(int(number) for number in re.findall(r"\d+", told))
 
 
 def _frame(chassis: dict[str, Any], port: dict[str, Any]) -> LldpFrame:

@@ -3,6 +3,7 @@
 import json
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -84,6 +85,16 @@ def test_neighbours_are_read_as_lldpd_prints_them() -> None:
     assert heard["swp17"].system_name == ""
     assert heard["swp17"].port_id == "02:e3:40:01:01:03"
     assert heard["swp17"].ttl_s == 120
+
+
+def test_of_two_neighbours_on_a_port_the_newer_one_is_read() -> None:
+    def entry(name: str, age: str) -> dict[str, Any]:
+        port = {"id": [{"type": "ifname", "value": "p0"}]}
+        return {"name": "swp1", "age": age, "chassis": [{"name": [{"value": name}]}], "port": [port]}
+
+    old, new = entry("old", "0 day, 00:01:00"), entry("new", "0 day, 00:00:59")
+    for order in ([old, new], [new, old]):
+        assert frames({"lldp": [{"interface": order}]})["swp1"].system_name == "new"
 
 
 def test_links_and_addresses_are_read_as_iproute2_prints_them() -> None:
