@@ -40,7 +40,7 @@ async def test_what_nobody_expected_is_a_problem_that_gives_nothing_away(
     def broken(*_: Any) -> None:
         raise ZeroDivisionError("the password is hunter2")
 
-    monkeypatch.setattr(api.services.plans, "find", broken)
+    monkeypatch.setattr(api.services.plans, "starting_with", broken)
     answer = await api.send("GET", f"/v1/plans/{'0' * 64}")
     assert answer.status_code == 500
     assert answer.json()["type"].endswith(":internal")
