@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import datetime
+from functools import cache
 from typing import Protocol
 
 from temporalio import activity
@@ -52,11 +53,12 @@ class FleetActivities:
         """
         now = self._clock()
         late: list[Sighting] = []
+        region_of = cache(self._region)
         for lifecycle, limit in TIME_LIMITS.items():
             since = now - limit * limits.factor
             query = DeviceQuery(region=limits.region or None, lifecycles=(lifecycle,), unchanged_since=since)
             late += [
-                _late(device, self._region(device.site), limit.total_seconds() * limits.factor)
+                _late(device, region_of(device.site), limit.total_seconds() * limits.factor)
                 for device in self._inventory.devices(query)
             ]
         report = Report(

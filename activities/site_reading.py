@@ -65,7 +65,7 @@ class SiteReading:
         found = self._shelf.get(Discovery, order.discovery).switches
         if is_retry():
             for at in found:
-                if not self._half_taken_over(site, at):
+                if not self._state(site, at).has_pending:
                     self._switches.check_budget(switch_target(site, at))
         with ThreadPoolExecutor(SWITCHES_AT_ONCE, thread_name_prefix="switch") as threads:
             parts = list(threads.map(self._read_switch, repeat(site), found))
@@ -113,7 +113,8 @@ class SiteReading:
         return SwitchReadings() if read_already else self._read_switch(site, at), taken.changed
 
     def _read_switch(self, site: SiteDeclaration, at: FoundAt) -> SwitchReadings:
-        if self._half_taken_over(site, at):
+        state = self._state(site, at)
+        if state.has_pending:
             # Which password is right is found out by the take-over; a try of ours now would only use up its budget.
             return SwitchReadings(sightings=(take_over_unfinished(site, at.name),), not_ours=(at.name,))
         try:
@@ -129,11 +130,8 @@ class SiteReading:
             facts=(facts_of_switch(at.name, identity, interfaces),),
             sightings=wrong,
             # Another switch than the declared one is reported, not adopted.
-            not_ours=() if self._state(site, at).has_current or wrong else (at.name,),
+            not_ours=() if state.has_current or wrong else (at.name,),
         )
-
-    def _half_taken_over(self, site: SiteDeclaration, at: FoundAt) -> bool:
-        return self._state(site, at).has_pending
 
     def _state(self, site: SiteDeclaration, at: FoundAt) -> CredentialState:
         return self._switches.secrets.credential_state(site.name, at.name)

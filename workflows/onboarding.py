@@ -54,6 +54,7 @@ TITLES = {
 }
 
 RACKS_AT_ONCE = 4
+MEND_AND_RETRY = "Mend what the findings name, then retry the operation."
 EVIDENCE_TOLD = 100
 """Entries that the outcome names; the ledger has all of them, by operation."""
 
@@ -281,45 +282,44 @@ def _standing(report: OnboardingReport) -> Outcome:
     busy = tuple(name for rack in report.racks for name in rack.busy)
     held = tuple(name for rack in report.racks for name in rack.held)
     left = tuple(dict.fromkeys((*report.quarantined, *report.missing, *busy, *held, *report.unfinished)))
-    if not left and report.not_recorded:
+    in_order = f"{report.good} servers of {report.site} are in order"
+    if left:
         return Outcome(
             state=OperationState.PARTIAL,
-            reason=f"{report.good} servers of {report.site} are in order; NetBox did not take {len(report.not_recorded)} objects",
+            reason=f"{in_order}, {len(left)} are not: {', '.join(left[:20])}"
+            + (f"; held: {', '.join(held[:20])}" if held else ""),
+            kind="servers-left",
+            do=MEND_AND_RETRY,
+            details=left,
+        )
+    if report.not_recorded:
+        return Outcome(
+            state=OperationState.PARTIAL,
+            reason=f"{in_order}; NetBox did not take {len(report.not_recorded)} objects",
             kind="not-recorded",
             do="Mend what the findings name in NetBox, then retry the operation.",
             details=report.not_recorded[:20],
         )
-    if not left and report.switches_unread:
+    if report.switches_unread:
         return Outcome(
             state=OperationState.PARTIAL,
-            reason=f"{report.good} servers of {report.site} are in order; {report.switches_unread} switches were not read, "
-            "so their cables are unverified",
+            reason=f"{in_order}; {report.switches_unread} switches were not read, so their cables are unverified",
             kind="switches-left",
-            do="Mend what the findings name, then retry the operation.",
+            do=MEND_AND_RETRY,
         )
-    if not left and report.critical:
+    if report.critical:
         return Outcome(
             state=OperationState.PARTIAL,
-            reason=f"{report.good} servers of {report.site} are in order; {report.critical} critical findings are about "
-            "its switches and the cables between them",
+            reason=f"{in_order}; {report.critical} critical findings are about its switches and the cables between them",
             kind="findings-left",
-            do="Mend what the findings name, then retry the operation.",
+            do=MEND_AND_RETRY,
         )
-    if not left and report.skipped:
+    if report.skipped:
         return Outcome(
             state=OperationState.PARTIAL,
-            reason=f"{report.good} servers of {report.site} are in order; skipped: {', '.join(report.skipped)}",
+            reason=f"{in_order}; skipped: {', '.join(report.skipped)}",
             kind="steps-skipped",
             do="Retry the operation when what was skipped can be done.",
             details=report.skipped,
         )
-    if not left:
-        return Outcome(state=OperationState.SUCCEEDED, reason=f"{report.good} servers of {report.site} are in order")
-    return Outcome(
-        state=OperationState.PARTIAL,
-        reason=f"{report.good} servers of {report.site} are in order, {len(left)} are not: {', '.join(left[:20])}"
-        + (f"; held: {', '.join(held[:20])}" if held else ""),
-        kind="servers-left",
-        do="Mend what the findings name, then retry the operation.",
-        details=left,
-    )
+    return Outcome(state=OperationState.SUCCEEDED, reason=in_order)

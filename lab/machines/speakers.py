@@ -150,7 +150,8 @@ class Speakers:
 
 async def _listens(process: asyncio.subprocess.Process) -> None:
     """Returns when lldpcli finds it, or it has ended. A socket that appears can only be looked for."""
-    while process.returncode is None and not os.path.exists(f"/proc/{process.pid}/root/run/lldpd.socket"):  # noqa: ASYNC110, ASYNC240
+    socket = os.path.join("/proc", str(process.pid), "root", "run", "lldpd.socket")
+    while process.returncode is None and not os.path.exists(socket):  # noqa: ASYNC110, ASYNC240
         await asyncio.sleep(0.02)
 
 
