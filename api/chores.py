@@ -1,5 +1,6 @@
 """What the API does by itself: starts what a crash left unstarted, ends rows whose workflow is gone, stores who polls the
-queues, sends what waits in the outbox. Each may run in several API processes at once; doing it twice changes nothing."""
+queues, sends what waits in the outbox, counts what stands. Each may run in several API processes at once; doing it twice
+changes nothing."""
 
 import asyncio
 import logging
@@ -9,7 +10,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from api.context import Services, now
-from api.metrics import CHORES
+from api.metrics import CHORES, count_what_stands
 from api.services.queues import record_polls
 from api.services.reconciling import reconcile_all, sweep
 from api.threads import in_thread
@@ -40,6 +41,7 @@ CHORES_OF_THE_API = (
     Chore("reconcile", 30, reconcile_all),
     Chore("queue-polls", 60, record_polls),
     Chore("webhooks", 5, _deliver),
+    Chore("totals", 15, count_what_stands),
     Chore("old-answers", 3600, _forget_answers),
 )
 

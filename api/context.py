@@ -25,6 +25,7 @@ from domain.operation import IdempotencyKey, OperationStore
 from domain.order import Order
 from domain.paging import Page, PageRequest
 from domain.secret import SecretStore
+from domain.totals import Totals
 
 
 class Declarations(Protocol):
@@ -128,6 +129,10 @@ class QueuePolls(Protocol):
     def known(self) -> tuple[str, ...]: ...
 
 
+class Counts(Protocol):
+    def now(self) -> Totals: ...
+
+
 class AuditTrail(Protocol):
     """Who did what, append-only."""
 
@@ -182,6 +187,7 @@ class Services:
     artifacts: ArtifactStore
     evidence: Evidence
     polls: QueuePolls
+    counts: Counts
     inventory: Inventory | None
     """None: no NetBox is configured, and `readyz` says so."""
     audit: AuditTrail

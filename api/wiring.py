@@ -21,6 +21,7 @@ from store.outbox import Outbox
 from store.sessions import SessionRows
 from store.settings import StoreSettings
 from store.standing import FindingRows, HoldRows
+from store.totals import TotalRows
 from workflows.catalogue import KINDS
 
 
@@ -60,6 +61,7 @@ async def services_from(
         artifacts=store.artifacts_from(stores),
         evidence=LedgerReader(engine, stores.ledger_public_key),
         polls=QueuePollRows(engine),
+        counts=TotalRows(engine),
         inventory=_inventory(settings),
         audit=AuditRows(engine),
         pending_migrations=partial(store.pending_migrations, stores.database_url),

@@ -3,8 +3,10 @@
 from fastapi import APIRouter, Response
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 
-from api.deps import VIEW, ServicesDep
+from api.deps import VIEW, PrincipalDep, ServicesDep
+from api.services.access import allow
 from api.services.health import Readiness, readiness
+from domain.access import Place, Role
 from domain.model import Model
 
 router = APIRouter(tags=["health"])
@@ -29,6 +31,7 @@ async def readyz(services: ServicesDep, response: Response) -> Readiness:
 
 
 @router.get("/metrics", operation_id="metrics", response_class=Response, dependencies=[VIEW])
-async def metrics() -> Response:
-    """In Prometheus' format; scrape with a viewer's token (`bearer_token_file`)."""
+async def metrics(principal: PrincipalDep) -> Response:
+    """In Prometheus' format, of the whole fleet; scrape with a viewer's token for it (`bearer_token_file`)."""
+    allow(principal, Role.VIEWER, Place())
     return Response(generate_latest(), media_type=CONTENT_TYPE_LATEST)

@@ -97,6 +97,7 @@ def services_with(temporal: Client, settings: ApiSettings | None = None) -> tupl
         artifacts=kept.KeptArtifacts(),
         evidence=kept.KeptEvidence(),
         polls=kept.KeptPolls(),
+        counts=kept.KeptCounts(),
         inventory=kept.KeptInventory(*devices),  # pyright: ignore[reportArgumentType]
         audit=kept.KeptAudit(audit),
         pending_migrations=tuple,

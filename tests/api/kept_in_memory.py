@@ -37,6 +37,7 @@ from domain.operation import (
 )
 from domain.paging import Page, PageRequest
 from domain.secret import Login, SecretRef
+from domain.totals import Totals
 
 
 def paged[T](items: Sequence[T], request: PageRequest, key: Callable[[T], str]) -> Page[T]:
@@ -410,6 +411,14 @@ class KeptPolls:
 
     def known(self) -> tuple[str, ...]:
         return tuple(sorted({name for name, _ in self.kept}))
+
+
+class KeptCounts:
+    def __init__(self) -> None:
+        self.kept = Totals()
+
+    def now(self) -> Totals:
+        return self.kept
 
 
 class KeptInventory:

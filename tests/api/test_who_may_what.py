@@ -38,7 +38,7 @@ ARTIFACT = "0" * 64
 RULES: dict[str, Rule] = {
     "healthz": Rule(None, "/healthz", ANYWHERE),
     "readyz": Rule(None, "/readyz", ANYWHERE),
-    "metrics": Rule(VIEW, "/metrics", ANYWHERE),
+    "metrics": Rule(VIEW, "/metrics", FLEET_ONLY, 403),
     "listSites": Rule(VIEW, "/v1/sites", ANYWHERE),
     "getSite": Rule(VIEW, "/v1/sites/oslo-1"),
     "putSite": Rule(WORK, "/v1/sites/oslo-1", body=SITE, elsewhere=403),
