@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -32,6 +33,8 @@ edgewright status -o json > /tmp/second.json
 for file in /proc/[0-9]*/cwd; do case $(readlink $file) in "$HOME"/.edgewright*) kill -9 $(basename $(dirname $file));; esac; done
 edgewright up; echo "up after kill -9: $?"
 edgewright status -o json > /tmp/third.json
+edgewright demo > /tmp/demo; echo "demo: $?"; tail -60 /tmp/demo
+edgewright lab down; echo "lab down: $?"
 ls -lR ~/.edgewright/secrets
 edgewright down; echo "down: $?"
 echo "left: $(readlink /proc/[0-9]*/cwd | grep -c '[.]edgewright')"
@@ -41,19 +44,29 @@ cat /tmp/first.json; echo ===; cat /tmp/second.json; echo ===; cat /tmp/third.js
 """
 
 
-def test_an_ordinary_user_on_debian_13_starts_kills_restarts_and_stops_the_system_without_a_network() -> None:
+def test_an_ordinary_user_on_debian_13_starts_kills_restarts_and_stops_it_and_onboards_the_rack_without_a_network() -> (
+    None
+):
     subprocess.run([IN_DEBIAN_13, "make", "setup"], check=True)
     subprocess.run([IN_DEBIAN_13, ".venv/bin/python", "-c", INSTALL_NETBOX], check=True)
     done = subprocess.run(
         [IN_DEBIAN_13, "--offline", "bash", "-c", SCENARIO], capture_output=True, text=True, check=False
     )
     said, *reports = done.stdout.split("===")
-    for step in ("first up: 0", "second up: 0", "up after kill -9: 0", "down: 0", "left: 0\n==="):
+    for step in (
+        "first up: 0",
+        "second up: 0",
+        "up after kill -9: 0",
+        "demo: 0",
+        "lab down: 0",
+        "down: 0",
+        "left: 0\n===",
+    ):
         assert step in done.stdout, done.stdout + done.stderr
     first, second, third = ({row["name"]: row for row in json.loads(report)} for report in reports)
-    for name in ("postgres", "valkey", "temporal", "netbox"):
+    for name in ("postgres", "valkey", "temporal", "netbox", "worker", "api"):
         assert first[name]["state"] == second[name]["state"] == third[name]["state"] == "ready"
         assert first[name]["pid"] == second[name]["pid"] != third[name]["pid"]
-    modes = [line.split()[0] for line in said.splitlines() if line.endswith(("-token", "-password", "-key", "-pepper"))]
-    assert len(modes) >= 5
-    assert set(modes) == {"-rw-------"}
+    secrets = re.findall(r"^(-\S{9}).*-(?:token|password|key|pepper)$", said, re.MULTILINE)
+    assert len(secrets) >= 5
+    assert set(secrets) == {"-rw-------"}
