@@ -55,8 +55,9 @@ async def list_page(
 async def operation_page(operation: str, request: Request, services: ServicesDep, me: SignedInDep) -> Response:
     row = await operations.get(services, me.principal, operation)
     every = FindingFilter(states=tuple(FindingState), operation=row.id)
-    shown, reason, found = await asyncio.gather(
+    shown, newest, reason, found = await asyncio.gather(
         operations.detailed(services, row),
+        operations.newest_like(services, row),
         why(services, row),
         everything(lambda p: findings.page(services, me.principal, every, p)),
     )
@@ -68,7 +69,8 @@ async def operation_page(operation: str, request: Request, services: ServicesDep
         why=reason,
         findings=[finding for finding in found if finding.operation == row.id],
         may_operate=me.principal.may(Role.OPERATOR, row.place),
-        may_retry=row.state in (OperationState.PARTIAL, OperationState.FAILED),
+        left=row.state in (OperationState.PARTIAL, OperationState.FAILED),
+        newer=newest if newest.id != row.id else None,
         buttons=words.BUTTONS,
     )
 

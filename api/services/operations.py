@@ -98,6 +98,13 @@ async def request_site_operation(
     return await open_and_start(services, principal, draft, key)
 
 
+async def newest_like(services: Services, operation: Operation) -> Operation:
+    """The newest operation of this kind on this target, which says how things stand now; perhaps this one itself."""
+    alike = OperationFilter(kind=operation.kind, target=operation.target)
+    found = await in_thread(services.operations.list, alike, operation.place, PageRequest(limit=1))
+    return found.items[0] if found.items else operation
+
+
 async def retry_ended(
     services: Services, principal: Principal, ended: Operation, key: IdempotencyKey, why: str
 ) -> Operation:

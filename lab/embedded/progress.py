@@ -57,10 +57,13 @@ class Lines:
     def __init__(self, console: Console) -> None:
         self._console = console
         self._began = time.monotonic()
+        self._since: dict[str, float] = {}
 
     def step(self, title: str, step: Step, detail: str = "") -> None:
         if step is not Step.WAITING:
-            elapsed = time.monotonic() - self._began
+            now = time.monotonic()
+            elapsed, took = now - self._began, now - self._since.setdefault(title, now)
+            detail = detail or (f"{took:.1f} s" if step is Step.READY else "")
             self._console.out(f"{elapsed:6.1f}s  {title}: {step}{f' ({detail})' if detail else ''}", highlight=False)
 
     def close(self) -> None:

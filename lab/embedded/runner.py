@@ -79,7 +79,6 @@ class Runner:
             ServiceFailed: it ended, or did not become ready in time; carries the last lines of its log.
         """
         service = self._service
-        began = time.monotonic()
         if service.once:
             self.stop()  # of an `up` that was killed: nobody can learn how it ends
         record = self.running()
@@ -94,7 +93,7 @@ class Runner:
         service.finish()
         if service.once:
             self._remember_success()
-        self._say(*((Step.RUNNING, "") if already else (Step.READY, f"{time.monotonic() - began:.1f} s")))
+        self._say(Step.RUNNING if already else Step.READY)
 
     def stop(self) -> None:
         """Asks the process to end, kills what is left of it, and forgets it."""

@@ -150,6 +150,7 @@ async def test_one_form_sent_twice_is_one_operation(console: Console) -> None:
 async def test_an_ended_operation_is_retried_as_a_new_one(console: Console) -> None:
     await console.sign_in(Role.OPERATOR)
     ended = console.ids["ended"]
+    console.api.operations.rows.pop(console.ids["blocked"])
     answer = await console.send(
         f"/operations/{ended}", f"/operations/{ended}/decide", why="the GPU is in", choice="retry"
     )
@@ -158,6 +159,9 @@ async def test_an_ended_operation_is_retried_as_a_new_one(console: Console) -> N
     assert console.api.operations.get(made).retry_of == ended
     (opened,) = [event for event in console.api.audit if event.operation == made]
     assert (opened.who, opened.detail) == ("operator-fleet", "the GPU is in")
+    again = await console.get(f"/operations/{ended}")
+    assert made in again.text, "the newer one is named"
+    assert 'value="retry"' not in again.text, "what was taken up by a newer one is not offered again"
 
 
 async def test_a_plan_is_applied_by_its_hash_and_refused_for_another_declaration(console: Console) -> None:
