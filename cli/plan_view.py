@@ -7,6 +7,7 @@ from typing import Any
 from rich.text import Text
 
 from domain.differing import differing, short
+from domain.plan import shown_hash
 
 _MARKS = {"create": ("+", "green"), "update": ("~", "yellow"), "adopt": ("=", "cyan"), "delete": ("-", "red")}
 _MARKS |= {"flag": ("!", "magenta")}
@@ -41,7 +42,7 @@ def summary(plan: Mapping[str, Any]) -> str:
     words += [f"{len(plan['deferred'])} stages planned later"] if plan.get("deferred") else []
     words += [f"{len(plan['flags'])} flagged"] if plan.get("flags") else []
     disruptive = sum(1 for change in plan.get("changes", ()) if change.get("disruptive"))
-    text = f"Plan {str(plan.get('hash', ''))[:12]}: " + (", ".join(words) or "nothing to change")
+    text = f"Plan {shown_hash(str(plan.get('hash', '')))}: " + (", ".join(words) or "nothing to change")
     return f"{text}. {disruptive} are DISRUPTIVE." if disruptive else f"{text}."
 
 

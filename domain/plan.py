@@ -12,6 +12,12 @@ import rfc8785
 from domain.model import Json, Model
 
 SCHEMA_VERSION = 1
+SHOWN_HASH = 12
+"""So many characters of a hash are shown to people, and are enough to find its plan by."""
+
+
+def shown_hash(plan_hash: str) -> str:
+    return plan_hash[:SHOWN_HASH]
 
 
 class System(StrEnum):

@@ -27,6 +27,7 @@ from domain.onboarding import (
 )
 from domain.operation import OperationState, Outcome
 from domain.order import Order
+from domain.plan import shown_hash
 from workflows import site_observation
 from workflows.calls import (
     IMPORT_ACCEPTANCE_REPORT,
@@ -244,7 +245,7 @@ def plan_stale(planned: Planned) -> Ended:
             state=OperationState.REFUSED,
             kind="plan-stale",
             reason="The site is not as it was when the plan was made; nothing was changed.",
-            do=f"Read the new plan (edgewright describe plan {planned.summary.hash[:12]}), then apply that.",
+            do=f"Read the new plan (edgewright describe plan {shown_hash(planned.summary.hash)}), then apply that.",
             details=tuple(f"{d.object}: was {d.was}, is {d.now}" for d in planned.stale),
         )
     )

@@ -5,7 +5,7 @@ from http import HTTPStatus
 from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from api.console.overview import places_of
+from api.console.places import places_of
 from api.console.rendering import page
 from api.console.sessions import PATH, OperatorsForm, SignedInDep
 from api.deps import ServicesDep

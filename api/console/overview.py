@@ -184,11 +184,3 @@ def _lines(
             holds=holding(held, place)
             + tuple(h for h in held if h.place.site == site.name and h.place.level in ("rack", "server")),
         )
-
-
-async def places_of(services: Services, me: SignedIn) -> tuple[Place, ...]:
-    """What this person may choose: their own scope, and what is declared inside it, widest first."""
-    sites = await everything(lambda p: declarations.page(services, me.principal, SITE, p))
-    regions = sorted({site.place.region for site in sites})
-    every = (Place(), *(Place(region=region) for region in regions), *(site.place for site in sites))
-    return tuple(dict.fromkeys(place for place in (me.principal.place, *every) if me.principal.place.covers(place)))

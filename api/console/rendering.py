@@ -17,6 +17,7 @@ from markupsafe import Markup
 from api.console import words
 from api.console.sessions import PATH, SignedIn
 from api.context import now
+from domain.plan import shown_hash
 
 STATIC = Path(__file__).parent / "static"
 
@@ -30,7 +31,7 @@ def templates() -> Environment:
         trim_blocks=True,
         lstrip_blocks=True,
     )
-    made.filters |= {"when": when, "span": span, "plain": plain, "gauge": gauge}
+    made.filters |= {"when": when, "span": span, "plain": plain, "gauge": gauge, "shown_hash": shown_hash}
     made.globals |= {"words": words, "static": static, "console": PATH, "new_key": lambda: uuid.uuid4().hex}
     return made
 

@@ -8,7 +8,7 @@ somebody else can send the cookie along and cannot read it.
 import hashlib
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -111,14 +111,19 @@ async def own_form(request: Request, signed: SignedInDep) -> Form:
     return _form(request, signed, fields)
 
 
-async def operators_form(request: Request, signed: SignedInDep) -> Form:
-    """What only an operator may send is refused before it is read; the place is checked by the service."""
-    access.need_role(signed.principal, Role.OPERATOR)
-    return await own_form(request, signed)
+def form_of(role: Role) -> Callable[[Request, SignedInDep], Awaitable[Form]]:
+    """What only this role may send is refused before it is read; the place is checked by the service."""
+
+    async def form(request: Request, signed: SignedInDep) -> Form:
+        access.need_role(signed.principal, role)
+        return await own_form(request, signed)
+
+    return form
 
 
 OwnForm = Annotated[Form, Depends(own_form)]
-OperatorsForm = Annotated[Form, Depends(operators_form)]
+OperatorsForm = Annotated[Form, Depends(form_of(Role.OPERATOR))]
+AdminsForm = Annotated[Form, Depends(form_of(Role.ADMIN))]
 
 
 async def read_form(request: Request) -> Mapping[str, str]:

@@ -1,14 +1,13 @@
 """Tokens: who may sign in, making one, and taking one back. An admin's page."""
 
 from http import HTTPStatus
-from typing import Annotated
 
-from fastapi import APIRouter, Depends, Request, Response
+from fastapi import APIRouter, Request, Response
 from fastapi.responses import RedirectResponse
 
-from api.console.overview import places_of
+from api.console.places import places_of
 from api.console.rendering import page
-from api.console.sessions import PATH, Form, SignedIn, SignedInDep, own_form
+from api.console.sessions import PATH, AdminsForm, SignedIn, SignedInDep
 from api.deps import ServicesDep
 from api.services import access
 from api.services.access import TokenRequest
@@ -16,14 +15,6 @@ from domain.access import Place, Role
 from domain.paging import PageRequest
 
 router = APIRouter()
-
-
-async def admins_form(request: Request, signed: SignedInDep) -> Form:
-    access.need_role(signed.principal, Role.ADMIN)
-    return await own_form(request, signed)
-
-
-AdminsForm = Annotated[Form, Depends(admins_form)]
 
 
 @router.get("/tokens")

@@ -25,6 +25,7 @@ from domain.operation import (
 )
 from domain.order import ServerStanding, devices_queue
 from domain.paging import Page, PageRequest
+from domain.plan import shown_hash
 
 PLAN, APPLY, AUDIT = "site-plan", "site-onboarding", "site-audit"
 
@@ -185,15 +186,19 @@ async def _check_plan(services: Services, kind: str, site: str, plan_hash: str, 
     """Only what is plain without looking at the world; whether the world has moved the workflow finds under its lock."""
     stored = await in_thread(services.plans.find, plan_hash)
     if stored is None:
-        raise PlanRefused("plan-unknown", f"No plan has the hash {plan_hash[:12]}.")
+        raise PlanRefused("plan-unknown", f"No plan has the hash {shown_hash(plan_hash)}.")
     if stored.plan.kind != kind or stored.plan.target != site:
         raise PlanRefused(
-            "plan-other-target", f"Plan {plan_hash[:12]} is for {stored.plan.kind} of {stored.plan.target}."
+            "plan-other-target", f"Plan {shown_hash(plan_hash)} is for {stored.plan.kind} of {stored.plan.target}."
         )
     if stored.expires_at <= now():
-        raise PlanRefused("plan-expired", f"Plan {plan_hash[:12]} expired at {stored.expires_at:%Y-%m-%d %H:%M} UTC.")
+        raise PlanRefused(
+            "plan-expired", f"Plan {shown_hash(plan_hash)} expired at {stored.expires_at:%Y-%m-%d %H:%M} UTC."
+        )
     if stored.plan.declaration_digest != digest:
-        raise PlanRefused("declaration-changed", f"Plan {plan_hash[:12]} was made for another version of {site}.")
+        raise PlanRefused(
+            "declaration-changed", f"Plan {shown_hash(plan_hash)} was made for another version of {site}."
+        )
     await in_thread(services.plans.approve, plan_hash, approver)
 
 

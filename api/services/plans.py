@@ -9,10 +9,7 @@ from domain.access import Principal
 from domain.declaration import StoredPlan
 from domain.model import Model
 from domain.paging import Page, PageRequest
-from domain.plan import Change, Deferred, Flag
-
-SHOWN = 12
-"""How many characters of a hash the command line and operations show."""
+from domain.plan import SHOWN_HASH, Change, Deferred, Flag
 
 
 class PlanLine(Model):
@@ -44,8 +41,8 @@ async def page(services: Services, principal: Principal, request: PageRequest) -
 async def get(services: Services, principal: Principal, plan_hash: str) -> PlanView:
     """By its hash, or by the beginning of it that people are shown; one that fits several plans is none."""
     detail = f"No plan has the hash {plan_hash}."
-    if len(plan_hash) < SHOWN:
-        raise not_found("plan-unknown", detail, f"Give at least its first {SHOWN} characters.")
+    if len(plan_hash) < SHOWN_HASH:
+        raise not_found("plan-unknown", detail, f"Give at least its first {SHOWN_HASH} characters.")
     likely = await in_thread(services.plans.starting_with, plan_hash)
     mine = [plan for plan in likely if principal.place.covers(plan.place)]
     if len(mine) != 1:

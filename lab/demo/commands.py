@@ -10,6 +10,7 @@ from cli.client import connect
 from cli.commands.applying import made_plan, summary, upload
 from cli.watching import watch
 from domain.errors import EdgewrightError
+from domain.plan import shown_hash
 from lab.demo.story import FAULTS, Story, moved, site_files
 from lab.embedded.home import Home
 from lab.embedded.progress import shown
@@ -64,7 +65,7 @@ def _demo(pause: bool, admin_port: int, address_offset: int) -> None:
     for site in upload(story.api, [str(declaration)]):
         plan = made_plan(story.api, site)
         out.print(summary(plan))
-        out.print(f"All of it: edgewright describe plan {plan['hash'][:12]}")
+        out.print(f"All of it: edgewright describe plan {shown_hash(plan['hash'])}")
         operation = story.apply(plan["hash"])
         watch(story.api, operation, until_blocked=True)
 
