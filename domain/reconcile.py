@@ -380,7 +380,8 @@ def _update(
         if same(value, present) or (name in record.create_only and (native or not adopting)):
             continue
         if theirs and native and not is_empty(present) and name not in _OURS_ON_ADOPTED:
-            flags.append(_differs(record, name, present, value))
+            if not _same_address(name, present, value):
+                flags.append(_differs(record, name, present, value))
             continue
         before[name], after[name] = present, value
     if adopting:
@@ -401,7 +402,16 @@ def _update(
     )
 
 
-_OURS_ON_ADOPTED = frozenset(name for names in (*LATE.values(), *ADDITIVE.values()) for name in names)
+_PRIMARY = frozenset({"primary_ip4", "primary_ip6"})
+_LATE_OF_ALL = frozenset(name for names in LATE.values() for name in names)
+_OURS_ON_ADOPTED = (_LATE_OF_ALL - _PRIMARY) | frozenset(name for names in ADDITIVE.values() for name in names)
+"""A primary address that somebody chose stays theirs: other tools manage the device by it."""
+
+
+def _same_address(name: str, present: Field, value: Field) -> bool:
+    """Whether both are the same primary address, theirs in another routing table than ours (`global/10.1.3.10`)."""
+    keys = [[link.key.rpartition("/")[2] for link in links_of(field)] for field in (present, value)]
+    return name in _PRIMARY and keys[0] == keys[1]
 
 
 def _adopted(seen: ObservedRecord, index: Mapping[str, ObservedRecord]) -> bool:

@@ -1,4 +1,4 @@
-"""The records of one device: itself, its type, what is inside it, its ports and its out-of-band address. Pure.
+"""The records of one device: itself, its type, what is inside it, its ports and its address. Pure.
 
 Parts are modules, not inventory items: NetBox has deprecated the latter since 4.3 and plans to remove them
 (netbox-community/netbox#19004, #21943). A part with a serial number of its own (GPU, drive, NIC, DPU) is a module in a bay
@@ -12,6 +12,7 @@ from domain.hardware import ServerHardware
 from domain.lifecycle import NETBOX_STATUS
 from domain.model import Json, MacAddress, Model
 from domain.netbox_schema import SERVER_ROLE, Cf, Observed, switch_role
+from domain.recording_addresses import OOB_IP, pointers_of_switch, pointers_of_system, with_address
 from domain.recording_facts import DeviceFacts, ServerFacts
 from domain.recording_site import (
     CF_KEY,
@@ -24,9 +25,6 @@ from domain.recording_site import (
     role_link,
     site_link,
     slug_of,
-    vrf_link,
-    vrf_name,
-    with_mask,
 )
 from domain.records import Endpoint, Field, Link, Record
 from domain.server_class import ServerClass
@@ -136,7 +134,9 @@ def server_records(
     if hardware is not None:
         fields[cf(Cf.HARDWARE)] = summary(hardware)
         fields[cf(Cf.FIRMWARE)] = {entry.component: entry.version for entry in hardware.firmware}
-    yield from _with_address(declaration, device, fields, PORT_OF_BMC, address, create_only=STATE_FIELDS)
+    record = Record(endpoint=Endpoint.DEVICE, key=device.key, fields=fields, create_only=STATE_FIELDS)
+    # What the host itself will be managed at is known when it is provisioned.
+    yield from with_address(declaration, record, PORT_OF_BMC, address, (OOB_IP,))
     if hardware is not None:
         yield from part_records(device, hardware)
     yield from _interfaces(device, _server_ports(declaration, server, kind, hardware))
@@ -274,7 +274,8 @@ def switch_records(
         cf(Cf.ASN): switch.asn,
         **_seen(facts, switch.serial),
     }
-    yield from _with_address(declaration, device, fields, MANAGEMENT_PORT, switch.address)
+    record = Record(endpoint=Endpoint.DEVICE, key=device.key, fields=fields)
+    yield from with_address(declaration, record, MANAGEMENT_PORT, switch.address, pointers_of_switch(switch))
     yield from _interfaces(device, _device_ports(declaration, switch.name, MANAGEMENT_PORT, facts))
 
 
@@ -321,7 +322,9 @@ def system_records(
     ports = list(_device_ports(declaration, system.name, MANAGEMENT_PORT, facts, system.ports))
     if system.address is not None and all(port.name != MANAGEMENT_PORT for port in ports):
         ports.insert(0, Port(name=MANAGEMENT_PORT, management=True))
-    yield from _with_address(declaration, device, fields, MANAGEMENT_PORT, system.address or "")
+    record = Record(endpoint=Endpoint.DEVICE, key=device.key, fields=fields)
+    pointers = pointers_of_system(declaration, system)
+    yield from with_address(declaration, record, MANAGEMENT_PORT, system.address or "", pointers)
     yield from _interfaces(device, ports)
 
 
@@ -359,34 +362,6 @@ def _device_ports(
 
 
 # What all devices have.
-
-
-def _with_address(
-    declaration: SiteDeclaration,
-    device: Link,
-    fields: dict[str, Field],
-    port: str,
-    address: str,
-    create_only: frozenset[str] = frozenset(),
-) -> Iterator[Record]:
-    """The device, and its out-of-band address in the site's own VRF."""
-    if not address:
-        yield Record(endpoint=Endpoint.DEVICE, key=device.key, fields=fields, create_only=create_only)
-        return
-    site = declaration.name
-    ip = Link(endpoint=Endpoint.IP_ADDRESS, key=f"{vrf_name(site)}/{address}")
-    yield Record(endpoint=Endpoint.DEVICE, key=device.key, fields={**fields, "oob_ip": ip}, create_only=create_only)
-    yield Record(
-        endpoint=Endpoint.IP_ADDRESS,
-        key=ip.key,
-        fields={
-            "address": with_mask(declaration, address),
-            "vrf": vrf_link(site),
-            "status": "active",
-            "assigned_object": Link(endpoint=Endpoint.INTERFACE, key=f"{device.key}/{port}"),
-            CF_KEY: f"{site}/{address}",
-        },
-    )
 
 
 def _interfaces(device: Link, ports: Iterable[Port]) -> Iterator[Record]:

@@ -114,6 +114,15 @@ def count_of(value: str) -> int:
     return ipaddress.ip_network(value).num_addresses if "/" in value else 1
 
 
+def holds(value: str, address: str) -> bool:
+    """Whether an address lies in a normalised `AddressRange`."""
+    ip = ipaddress.ip_address(address)
+    if "/" in value:
+        return ip in ipaddress.ip_network(value)
+    low, high = (ipaddress.ip_address(part) for part in (value.split("-") if "-" in value else (value, value)))
+    return ip.version == low.version and int(low) <= int(ip) <= int(high)
+
+
 class Region(Declared):
     name: Name
     title: str = ""
@@ -167,6 +176,10 @@ class OutOfBand(Declared):
                 f"the out-of-band ranges hold {total} addresses; a scan takes at most 65536: name smaller ranges"
             )
         return self
+
+    def holds(self, address: str) -> bool:
+        """Whether an address is on the management network."""
+        return any(holds(value, address) for value in self.ranges)
 
     def addresses(self) -> tuple[str, ...]:
         seen: dict[str, None] = {}

@@ -20,8 +20,8 @@ from domain.netbox_schema import Cf
 PATH = "dcim/devices"
 
 _FIELDS = (
-    "id", "display_url", "name", "site", "rack", "position", "role", "serial", "status", "oob_ip", "custom_fields",
-    "last_updated",
+    "id", "display_url", "name", "site", "rack", "position", "role", "serial", "status", "oob_ip", "primary_ip4",
+    "primary_ip6", "custom_fields", "last_updated",
 )  # fmt: skip
 
 _TRIES = 5
@@ -59,7 +59,7 @@ def _rows(session: NetBoxSession, params: Params, query: DeviceQuery) -> list[Ro
 def state_of(row: Row) -> DeviceState:
     custom = cast(dict[str, Any], row.get("custom_fields") or {})
     state = _value(custom.get(Cf.LIFECYCLE))
-    address = cast(Row, row.get("oob_ip") or {}).get("address", "")
+    address = next((row[name]["address"] for name in ("oob_ip", "primary_ip4", "primary_ip6") if row.get(name)), "")
     position = row.get("position")
     return DeviceState(
         id=row["id"],

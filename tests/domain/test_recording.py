@@ -1,6 +1,7 @@
 """What NetBox must hold about a site, and what must change in it: pure."""
 
 from collections import Counter
+from collections.abc import Iterable
 from itertools import pairwise
 
 import pytest
@@ -15,8 +16,8 @@ from domain.recording import cable_records, rack_records, records, site_records
 from domain.recording_devices import STATE_FIELDS, interface_type
 from domain.recording_facts import SiteFacts
 from domain.recording_site import with_mask
-from domain.records import ORDER, Endpoint, Field, Link, ObservedRecord, Record, from_json, links_of, to_json
-from domain.site import Plane
+from domain.records import LATE, ORDER, Endpoint, Field, Link, ObservedRecord, Record, from_json, links_of, to_json
+from domain.site import Plane, SiteDeclaration
 from tests.domain.recording_samples import OPERATION, declaration, facts, hardware, server_class
 
 CLASSES = {"mgx-h100": server_class()}
@@ -45,7 +46,7 @@ def test_an_empty_inventory_gets_every_record_once_in_an_order_in_which_links_ar
     assert [c.action for c in plan.changes] == [Action.CREATE] * len(found)
     assert max(Counter(change.object for change in plan.changes).values()) == 1
     made: set[str] = set()
-    late = {"oob_ip"}
+    late = LATE[Endpoint.DEVICE]
     for change in plan.changes:
         assert isinstance(change.after, dict)
         for name, value in change.after.items():
@@ -288,6 +289,82 @@ def test_an_address_that_belongs_to_something_else_is_not_taken_from_it() -> Non
     assert ip.object not in by_object(plan)
 
 
+# Which address a device is managed at.
+
+
+def device_of(found: Iterable[Record], name: str) -> Record:
+    return next(r for r in found if r.endpoint is Endpoint.DEVICE and r.key == f"oslo-1/{name}")
+
+
+def pointers(found: Iterable[Record], name: str) -> dict[str, str]:
+    """Address field to the address that it points at."""
+    fields = device_of(found, name).fields
+    return {
+        field: link.key.rpartition("/")[2]
+        for field in sorted(LATE[Endpoint.DEVICE] & set(fields))
+        for link in links_of(fields[field])
+    }
+
+
+def with_system(address: str) -> SiteDeclaration:
+    site = declaration()
+    systems = tuple(
+        system.model_copy(update={"address": address}) if system.name == "gateway-1" else system
+        for system in site.systems
+    )
+    return site.model_copy(update={"systems": systems})
+
+
+def test_a_switch_is_managed_over_its_management_port_and_a_server_has_only_its_bmc_yet() -> None:
+    found = wanted()
+    assert pointers(found, "leaf-a") == {"oob_ip": "10.1.3.10", "primary_ip4": "10.1.3.10"}
+    assert pointers(found, "r1-s01") == {"oob_ip": "10.1.0.10"}
+    assert pointers(found, "storage-1") == {}
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("10.1.3.20", {"oob_ip": "10.1.3.20", "primary_ip4": "10.1.3.20"}),
+        ("192.0.2.20", {"primary_ip4": "192.0.2.20"}),
+        ("2001:db8::20", {"primary_ip6": "2001:db8::20"}),
+    ],
+)
+def test_a_systems_declared_address_is_its_primary_one_and_out_of_band_only_where_it_lies_there(
+    address: str, expected: dict[str, str]
+) -> None:
+    site = with_system(address)
+    assert pointers(records(site, CLASSES, facts(site)), "gateway-1") == expected
+
+
+def test_what_an_older_version_recorded_gets_its_primary_addresses_as_a_change_that_the_plan_shows() -> None:
+    found = wanted()
+    there = tuple(
+        seen.model_copy(update={"fields": {n: v for n, v in seen.fields.items() if not n.startswith("primary_ip")}})
+        for seen in as_observed(found)
+    )
+    changes = by_object(reconcile(found, there))
+    assert set(changes) == {f"dcim.devices/oslo-1/{name}" for name in ("leaf-a", "leaf-b", "gateway-1")}
+    ip = {"link": "ipam.ip-addresses/oslo-1-out-of-band/10.1.3.10"}
+    change = changes["dcim.devices/oslo-1/leaf-a"]
+    assert (change.action, change.before, change.after) == (
+        Action.UPDATE, {"primary_ip4": None}, {"primary_ip4": ip},
+    )  # fmt: skip
+
+
+def test_a_primary_address_that_somebody_chose_for_an_adopted_device_stays_and_another_one_is_flagged() -> None:
+    found = wanted()
+    record = device_of(found, "leaf-a")
+    for theirs_at, flags in (("global/10.1.3.10", []), ("global/192.0.2.9", ["differs-in-netbox"])):
+        link = Link(endpoint=Endpoint.IP_ADDRESS, key=theirs_at)
+        rest = tuple(seen for seen in as_observed(found) if seen.object != record.object)
+        plan = reconcile(found, (*rest, theirs(record, 5, primary_ip4=link)))
+        after = by_object(plan)[record.object].after
+        assert isinstance(after, dict)
+        assert "primary_ip4" not in after
+        assert [flag.kind for flag in plan.flags] == flags
+
+
 def to_text(record: Record) -> str:
     return " ".join(str(to_json(value)) for value in record.fields.values())
 
@@ -370,7 +447,7 @@ def test_every_custom_field_that_is_written_is_one_we_own() -> None:
 def test_endpoints_are_ordered_so_that_no_record_links_forward_but_the_late_ones() -> None:
     for record in wanted():
         for name, field in record.fields.items():
-            if name not in {"oob_ip", "primary_ip4", "primary_ip6"}:
+            if name not in LATE[Endpoint.DEVICE]:
                 assert all(ORDER[link.endpoint] <= ORDER[record.endpoint] for link in links_of(field))
 
 

@@ -8,11 +8,12 @@ import pytest
 from clients.netbox import NetBoxInventory, NetBoxSession
 from clients.netbox.journal import LoggedChange, logged
 from clients.netbox.mapping import SHAPES
-from domain.inventory import Scope
+from domain.inventory import DeviceQuery, Scope
 from domain.plan import Action, Change, System
 from domain.reconcile import CF_ADOPTED, CF_KEY, NETBOX_ID, reconcile
 from domain.recording import records
-from domain.records import SHARED, Endpoint, split_object
+from domain.records import LATE, SHARED, Endpoint, split_object
+from domain.site import SystemDeclaration
 from tests.clients.netbox.conftest import CLASSES, SampleSite
 from tests.domain.recording_samples import serial
 
@@ -105,7 +106,55 @@ _BEFORE_PARTS = (
 
 
 def _without_address(change: Change) -> dict[str, object] | object:
-    return {k: v for k, v in change.after.items() if k != "oob_ip"} if isinstance(change.after, dict) else change.after
+    late = LATE[Endpoint.DEVICE]
+    return {k: v for k, v in change.after.items() if k not in late} if isinstance(change.after, dict) else change.after
+
+
+def addresses_of(session: NetBoxSession, site: SampleSite, name: str) -> dict[str, str]:
+    """The addresses that NetBox itself shows at a device."""
+    (row,) = session.rows("dcim/devices", {"name": name, "site": site.name})
+    pointers = ("oob_ip", "primary_ip4", "primary_ip6")
+    return {field: row[field]["address"] for field in pointers if row[field] is not None}
+
+
+def test_switches_and_systems_have_a_primary_address_and_one_recorded_by_an_older_version_gets_it(
+    inventory: NetBoxInventory, session: NetBoxSession, full_site: SampleSite
+) -> None:
+    site = full_site
+    systems = [{**s.model_dump(), "address": "2001:db8::20"} for s in site.declaration.systems if s.address]
+    new = SampleSite(
+        site.number,
+        site.declaration.model_copy(
+            update={
+                "systems": (*site.declaration.systems, SystemDeclaration.model_validate({**systems[0], "name": "v6"}))
+            }
+        ),
+        site.facts,
+    )
+    plan = new.plan(inventory)
+    primaries = ("primary_ip4", "primary_ip6")
+    older = tuple(
+        change.model_copy(update={"after": {k: v for k, v in change.after.items() if k not in primaries}})
+        for change in plan.changes
+        if isinstance(change.after, dict)
+    )
+    assert inventory.apply(new.scope, older).refused == ()
+    left = new.plan(inventory)
+    named = {c.object.rpartition("/")[2]: sorted(c.after) for c in left.changes if isinstance(c.after, dict)}
+    v4, v6 = ["primary_ip4"], ["primary_ip6"]
+    assert named == {"leaf-a": v4, "leaf-b": v4, "gateway-1": v4, "v6": v6}
+    assert inventory.apply(new.scope, left.changes).refused == ()
+    assert new.plan(inventory).changes == ()
+
+    switch, gateway = f"10.{site.number}.3.10/22", f"10.{site.number}.3.20/22"
+    assert addresses_of(session, site, "leaf-a") == {"oob_ip": switch, "primary_ip4": switch}
+    assert addresses_of(session, site, "gateway-1") == {"oob_ip": gateway, "primary_ip4": gateway}
+    assert addresses_of(session, site, "v6") == {"primary_ip6": "2001:db8::20/128"}
+    assert addresses_of(session, site, "storage-1") == {}
+    assert set(addresses_of(session, site, "r1-s01")) == {"oob_ip"}
+    # Lists show where a device is reached, also where that is no out-of-band address.
+    shown = {device.name: device.address for device in inventory.devices(DeviceQuery(site=site.name))}
+    assert (shown["v6"], shown["gateway-1"]) == ("2001:db8::20", gateway.partition("/")[0])
 
 
 def test_one_bad_object_never_stops_the_others_and_what_hangs_on_it_is_named(
