@@ -4,7 +4,7 @@ VENV := .venv/bin
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
 BENCHMARKS := start_times step_cost netbox_ingest onboarding_rate lab_memory
-.PHONY: help setup demo browser compose-reader test check proof bench up down clean lock wheel image test-debian13 test-machines test-containers
+.PHONY: help setup demo browser compose-reader dns-and-ntp test check proof bench up down clean lock wheel image test-debian13 test-machines test-containers
 
 help:  ## Shows this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -18,6 +18,9 @@ browser: setup
 compose-reader:
 	@scripts/compose-reader
 
+dns-and-ntp:
+	@scripts/dns-and-ntp
+
 demo: setup  ## Starts everything and onboards a virtual rack while you watch
 	@$(VENV)/edgewright demo
 
@@ -28,7 +31,7 @@ down: setup  ## Stops everything that demo, up or lab up started
 	@$(VENV)/edgewright lab down
 	@$(VENV)/edgewright down
 
-test: setup browser compose-reader  ## Runs the tests (a rotating sample of each matrix)
+test: setup browser compose-reader dns-and-ntp  ## Runs the tests (a rotating sample of each matrix)
 	@$(VENV)/pytest -m "not debian13 and not containers and not machines" $(PYTEST)
 
 check: setup  ## Style, types, the dependency table, and that the wheel works alone
@@ -38,7 +41,7 @@ check: setup  ## Style, types, the dependency table, and that the wheel works al
 	@$(VENV)/lint-imports
 	@scripts/check-wheel
 
-proof: setup browser  ## Every cell of every matrix, the other systems, and the tables in docs/
+proof: setup browser dns-and-ntp  ## Every cell of every matrix, the other systems, and the tables in docs/
 	@EDGEWRIGHT_PROOF=1 $(VENV)/pytest $(PYTEST)
 
 bench: setup  ## Every benchmark in its smallest form; FULL=1 measures and writes docs/benchmarks.md

@@ -75,7 +75,9 @@ def discover(site: SiteDeclaration, survey: Survey) -> Discovery:
         if server.name not in matched and bmc is not None and bmc.address not in proved and _may_be(server, bmc):
             matched[server.name] = bmc
     matched = {server.name: matched[server.name] for server in site.servers if server.name in matched}
-    taken = {bmc.address for bmc in matched.values()}
+    # A declared system is no stranger, and its management controller is not ours to log in to unasked.
+    systems = {system.address for system in site.systems if system.address is not None}
+    taken = {bmc.address for bmc in matched.values()} | systems
     left = tuple(bmc for bmc in survey.bmcs if bmc.address not in taken)
     at = {presence.address: presence for presence in survey.switches if presence.speaks_nvue}
     declared = {switch.address for switch in site.switches}
@@ -85,7 +87,7 @@ def discover(site: SiteDeclaration, survey: Survey) -> Discovery:
         if switch.address in at
     )
     strangers = [f"{bmc.address}:{bmc.port}" for bmc in left]
-    strangers += [f"{address}:{p.port}" for address, p in at.items() if address not in declared]
+    strangers += [f"{address}:{p.port}" for address, p in at.items() if address not in declared | systems]
     missing = tuple(server for server in site.servers if server.name not in matched)
     return Discovery(
         servers=tuple(FoundAt(name=name, address=bmc.address, port=bmc.port) for name, bmc in matched.items()),
@@ -94,7 +96,7 @@ def discover(site: SiteDeclaration, survey: Survey) -> Discovery:
         missing_switches=tuple(switch.name for switch in site.switches if switch.address not in at),
         unnamed=left,
         nameable=bool(left) and any(server.serial or server.bmc_mac for server in missing),
-        unexpected=tuple(sorted([*strangers, *survey.others])),
+        unexpected=tuple(sorted([*strangers, *(at for at in survey.others if at.rpartition(":")[0] not in systems)])),
     )
 
 

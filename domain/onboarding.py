@@ -37,6 +37,8 @@ class SiteRef(Model):
     bundle: ArtifactRef
     racks: tuple[RackSize, ...]
     switches: tuple[Name, ...] = ()
+    systems: tuple[Name, ...] = ()
+    """Systems that name a driver."""
 
 
 class ScanOrder(Model):
@@ -174,6 +176,8 @@ class PlanOrder(Model):
     """Of the declaration."""
     discovery: ArtifactRef
     switches: ArtifactRef
+    systems: ArtifactRef | None = None
+    """None: no system names a driver, or an older build began the operation."""
     servers: ArtifactRef
     approved: str = ""
     author: str = ""
@@ -256,6 +260,7 @@ class RecordOrder(Model):
     operation_id: str
     site: SiteRef
     switches: ArtifactRef
+    systems: ArtifactRef | None = None
     rack: Name | None = None
     """None: the site itself, its racks' frames and what stands in no server's place."""
     verdict: ArtifactRef | None = None
@@ -302,6 +307,8 @@ class OnboardingReport(Model):
     missing: tuple[Name, ...] = ()
     switches_unread: int = 0
     """Declared switches that were not found or would not be read: their cables are unverified."""
+    systems_left: tuple[Name, ...] = ()
+    """Systems with a driver that did not answer, or are critically not as declared."""
     not_recorded: tuple[str, ...] = ()
     """Objects that NetBox would not have, each with its reason."""
     reported: tuple[str, ...] = ()

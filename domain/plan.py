@@ -74,6 +74,8 @@ class Plan(Model):
     changes: tuple[Change, ...] = ()
     deferred: tuple[Deferred, ...] = ()
     flags: tuple[Flag, ...] = ()
+    notes: tuple[str, ...] = ()
+    """What a reader should know of what it leaves as it is, such as which systems nobody observes. Not in the hash."""
     schema_version: int = SCHEMA_VERSION
 
     @property

@@ -96,6 +96,12 @@ type SecretPath = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9./_-]{0,199}$")
 """Where in the secret store a secret lies; a declaration names secrets, it never holds one."""
 
 
+type ZoneName = Annotated[
+    str, Field(max_length=253, pattern=r"^([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
+]
+"""A DNS zone in lower case, without the last dot: `oslo-1.edge.example`."""
+
+
 def addresses_of(value: str) -> Iterator[str]:
     """Every address of a normalised `AddressRange`; a prefix without its network and broadcast addresses."""
     if "-" in value:
@@ -283,9 +289,14 @@ class SystemDeclaration(Declared):
     kind: SystemKind
     owner: Owner
     driver: Name | None = None
-    """How it is spoken to; without one it is recorded as `declared, not observed`."""
+    """How it is observed (`domain.system_drivers`); without one it is recorded as `declared, not observed`."""
     address: Address | None = None
+    service_ports: tuple[Annotated[int, Field(ge=1, le=65535)], ...] = ()
+    """Where its driver asks, in this order; none: the protocol's own port."""
     credential: SecretPath | None = None
+    """The login with which a driver reads it."""
+    zones: tuple[ZoneName, ...] = ()
+    """What a DNS server must serve with authority."""
     manufacturer: str = "generic"
     model: str = ""
     serial: SerialNumber | None = None

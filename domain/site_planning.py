@@ -14,9 +14,10 @@ from domain.onboarding import SiteBundle, SwitchReadings
 from domain.plan import Action, Change, Deferred, Flag, Plan, System
 from domain.reconcile import reconcile
 from domain.recording import cable_link, records
-from domain.recording_facts import ServerFacts, SiteFacts
+from domain.recording_facts import DeviceFacts, ServerFacts, SiteFacts
 from domain.records import Endpoint, ObservedRecord, Record
 from domain.server_class import ServerClass
+from domain.system_judgement import in_words
 
 KIND = "site-onboarding"
 
@@ -29,6 +30,7 @@ def wanted_records(
     switches: SwitchReadings,
     servers: Iterable[ServerFacts],
     cables: Iterable[CableVerdict] = (),
+    systems: Iterable[DeviceFacts] = (),
     operation: str = "",
 ) -> tuple[Record, ...]:
     """Everything NetBox should hold about a site, from what is known of it now."""
@@ -36,7 +38,7 @@ def wanted_records(
     facts = SiteFacts(
         operation=operation,
         servers=tuple(servers),
-        devices=switches.facts,
+        devices=(*switches.facts, *systems),
         verified_cables=frozenset(verdict.key for verdict in verdicts if verdict.state == "verified"),
         wrong_cables=frozenset(verdict.key for verdict in verdicts if verdict.wrong),
     )
@@ -88,6 +90,7 @@ def plan_site(
         changes=tuple(changes),
         deferred=tuple(deferred),
         flags=flags,
+        notes=tuple(in_words(system) for system in bundle.site.systems),
     )
 
 

@@ -5,7 +5,9 @@ from domain.discovery import BmcFound, Discovery, FoundAt
 from domain.errors import Rejected
 from domain.nvue import SwitchTarget
 from domain.secret import SecretRef
-from domain.site import SiteDeclaration
+from domain.site import SiteDeclaration, SystemDeclaration
+from domain.system_drivers import ports_of
+from domain.systems import SystemTarget
 
 
 class NotFoundOnNetwork(Rejected):
@@ -27,6 +29,16 @@ def switch_target(site: SiteDeclaration, found: FoundAt) -> SwitchTarget:
         address=BmcAddress(host=found.address, port=found.port),
         trust=DeviceTrust.declared(site.out_of_band.trust, found.name),
         factory=SecretRef(path=site.credentials.switch),
+    )
+
+
+def system_target(site: SiteDeclaration, system: SystemDeclaration) -> SystemTarget:
+    """Where a system's driver asks. Only for systems that are `observable`."""
+    return SystemTarget(
+        site=site.name,
+        system=system,
+        trust=site.out_of_band.trust,
+        ports=ports_of(site, system),
     )
 
 

@@ -97,7 +97,7 @@ class AdminInterface:
         endpoint = self._site.endpoints[name]
         shown: dict[str, Any] = {
             "name": name,
-            "url": f"https://{endpoint.listener.address}:{endpoint.listener.port}",
+            "url": endpoint.url,
             "listening": endpoint.listener.listening,
             "requests": self._world.log.request_count(name),
             "faults": [f.kind for f in self._world.faults.active() if f.target == name],
@@ -124,6 +124,8 @@ class AdminInterface:
                     for a in self._site.bmcs[name].accounts.all().values()
                 ],
             }
+        elif system := self._world.site.system_by_name.get(name):
+            shown |= {"kind": "system", "model": system.kind}
         else:
             body = self._world.switches[name]
             shown |= {"kind": "switch", "serial": body.spec.serial, "model": body.spec.model, "role": body.spec.role}
@@ -139,7 +141,7 @@ class AdminInterface:
         name = self._name(request)
         machine = self._world.machines.get(name)
         if machine is None:
-            raise FaultUnknown(f"{name} is a switch; its power is not the lab's to switch here.")
+            raise FaultUnknown(f"{name} is no server; its power is not the lab's to switch here.")
         action = PowerOrder.model_validate(await request.json()).action
         match action:
             case "push":

@@ -19,6 +19,10 @@ class LabClock:
         wall, lab = self.anchor
         return lab + (time.time() - wall) * self.factor
 
+    def wall(self) -> float:
+        """Real seconds since 1970, whatever the factor: for what people outside the lab compare with their own clock."""
+        return time.time()
+
     def now(self) -> datetime:
         return datetime.fromtimestamp(self.time(), UTC)
 

@@ -9,6 +9,9 @@ from lab.virtual.kept import KeptState
 READS_KEPT, WRITES_KEPT = 300, 1_000
 """Per device, in memory: a thousand BMCs that are read all day must not fill it."""
 
+READING = frozenset({"GET", "HEAD", "QUERY", "CLIENT"})
+"""HTTP's methods, DNS's opcode and NTP's mode that only read."""
+
 
 class DeviceLog:
     """Never holds a secret: bodies are noted without the values of fields that carry one."""
@@ -32,7 +35,7 @@ class DeviceLog:
         }
         if body:
             entry["body"] = without_secrets(body)
-        reading = method in ("GET", "HEAD")
+        reading = method in READING
         logs, size = (self._reads, READS_KEPT) if reading else (self._writes, WRITES_KEPT)
         if device not in logs:
             logs[device] = deque(maxlen=size)

@@ -1,4 +1,4 @@
-"""The lab process's network side: every BMC and switch of a site at its own address, one HTTP server behind them all."""
+"""The lab process's network side: every device of a site at its own address, one HTTP server behind all BMCs and switches."""
 
 import asyncio
 import contextlib
@@ -25,6 +25,8 @@ from lab.virtual.listening import Listener
 from lab.virtual.switch import faults as switch_faults
 from lab.virtual.switch.app import SwitchEndpoint
 from lab.virtual.switch.device import SwitchDevice
+from lab.virtual.systems import faults as system_faults
+from lab.virtual.systems.serving import SystemListener, listener_of
 from lab.virtual.wire_faults import WIRE_FAULTS
 from lab.virtual.world import World
 
@@ -38,14 +40,21 @@ class AddressTaken(Rejected):
     kind = "address-taken"
 
 
+type Handle = Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+
+
 @dataclass
 class Endpoint:
     """One device on the network. `up`: whether it listens, apart from a fault that makes it refuse."""
 
     device: str
-    listener: Listener
-    handle: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]
+    listener: Listener | SystemListener
     up: Callable[[], bool]
+
+    @property
+    def url(self) -> str:
+        scheme = self.listener.scheme if isinstance(self.listener, SystemListener) else "https"
+        return f"{scheme}://{self.listener.address}:{self.listener.port}"
 
 
 class _Protocol(RequestHandler):
@@ -78,7 +87,7 @@ class SiteServer:
         """Without `redfish_port` the standard one where this user may bind it, else the site file's other one."""
         self.world = world
         ports = world.site.ports
-        self.redfish_port = redfish_port or _bindable(world, ports.redfish, ports.redfish_unprivileged)
+        self.redfish_port = redfish_port or _redfish_port(world)
         self.nvue_port = nvue_port or ports.nvue
         self._client: aiohttp.ClientSession | None = None
         self.certificates = CertificateBook(world.kept)
@@ -89,10 +98,11 @@ class SiteServer:
         world.faults.offer(*WIRE_FAULTS)
         bmc_faults.offer(world.faults, self.bmcs)
         switch_faults.offer(world.faults)
+        system_faults.offer(world.faults, world.site.system_by_name)
         self.switches = {name: SwitchDevice(world, name) for name in world.switches}
         self._http = _server(self._dispatch)
         self.endpoints: dict[str, Endpoint] = {}
-        self._by_address: dict[tuple[str, int], Endpoint] = {}
+        self._http_at: dict[tuple[str, int], Handle] = {}
         for name, bmc in self.bmcs.items():
             self._add(name, bmc.address, self.redfish_port, lambda request, bmc=bmc: handle(bmc, request), _is_up(bmc))
             bmc.restart_observers.append(self._restarted)
@@ -100,6 +110,9 @@ class SiteServer:
         for name, device in self.switches.items():
             address = str(device.spec.address)
             self._add(name, address, self.nvue_port, SwitchEndpoint(device).handle, lambda: True)
+        for name, system in world.site.system_by_name.items():
+            if listener := listener_of(world, system, ports, _bindable_datagrams):
+                self.endpoints[name] = Endpoint(name, listener, lambda: True)
         world.faults.observe(self._fault_changed)
         world.faults.restore()
 
@@ -108,13 +121,12 @@ class SiteServer:
         device: str,
         address: str,
         port: int,
-        answer: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]],
+        handle: Handle,
         up: Callable[[], bool],
     ) -> None:
         listener = Listener(address, port, self._http, lambda: self._context(device, address))
-        endpoint = Endpoint(device, listener, answer, up)
-        self.endpoints[device] = endpoint
-        self._by_address[address, port] = endpoint
+        self.endpoints[device] = Endpoint(device, listener, up)
+        self._http_at[address, port] = handle
 
     async def start(self) -> None:
         """Listens everywhere. Raises `AddressTaken`, having closed what it had opened."""
@@ -175,10 +187,10 @@ class SiteServer:
 
     async def _dispatch(self, request: web.BaseRequest) -> web.StreamResponse:
         where = request.transport.get_extra_info("sockname") if request.transport else None
-        endpoint = self._by_address.get((where[0], where[1])) if where else None
-        if endpoint is None:
+        handle = self._http_at.get((where[0], where[1])) if where else None
+        if handle is None:
             return web.Response(status=503)
-        return await endpoint.handle(request)
+        return await handle(request)
 
 
 def _server(dispatch: Callable[[web.BaseRequest], Awaitable[web.StreamResponse]]) -> "_Server":
@@ -197,14 +209,24 @@ def _is_up(bmc: Bmc) -> Callable[[], bool]:
     return lambda: bmc.up
 
 
-def _bindable(world: World, standard: int, otherwise: int) -> int:
+def _redfish_port(world: World) -> int:
+    """One for all BMCs."""
+    ports, servers = world.site.ports, world.site.servers
+    if not servers:
+        return ports.redfish
+    return _bindable(str(servers[0].bmc.address), ports.redfish, ports.redfish_unprivileged, socket.SOCK_STREAM)
+
+
+def _bindable_datagrams(address: str, standard: int, otherwise: int) -> int:
+    return _bindable(address, standard, otherwise, socket.SOCK_DGRAM)
+
+
+def _bindable(address: str, standard: int, otherwise: int, kind: socket.SocketKind) -> int:
     """The standard port where this user may bind it; that it is taken is not the question here."""
-    if not world.site.servers:
-        return standard
-    with contextlib.closing(socket.socket()) as probe:
+    with contextlib.closing(socket.socket(socket.AF_INET, kind)) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((str(world.site.servers[0].bmc.address), standard))
+            probe.bind((address, standard))
         except OSError as error:
             return standard if error.errno == errno.EADDRINUSE else otherwise
     return standard

@@ -111,13 +111,55 @@ class SystemPort(Hardware):
     rate_gbps: int = 100
 
 
+class NtpService(Hardware):
+    """What its clock hangs on: four letters at stratum 1 (`GPS`), above that the address that it follows."""
+
+    stratum: int = Field(ge=1, le=15)
+    reference: str
+
+    @model_validator(mode="after")
+    def _fits_its_stratum(self) -> "NtpService":
+        if self.stratum == 1 and not (self.reference.isascii() and 1 <= len(self.reference) <= 4):
+            raise ValueError("at stratum 1 the reference is one to four letters, such as GPS")
+        if self.stratum > 1:
+            IPv4Address(self.reference)
+        return self
+
+
+class DnsZone(Hardware):
+    """A zone that is served with authority; names in lower case without the last dot."""
+
+    name: str
+    primary: str
+    serial: int = Field(default=1, ge=0, le=2**32 - 1)
+
+
+class DnsService(Hardware):
+    """`version`: what it says of itself to `version.bind`; empty: it keeps that to itself."""
+
+    zones: tuple[DnsZone, ...] = Field(min_length=1)
+    version: str = ""
+
+
 class OtherSystem(Hardware):
-    """A gateway, storage system, grandmaster, firewall ...: present at its address, with ports for its cables."""
+    """A gateway, storage system, grandmaster, firewall ...: present at its address, with ports for its cables.
+
+    It serves NTP or DNS if the file says so. One with a BMC (a storage head) or NVUE (a gateway) is written as the server or
+    switch that it is made of.
+    """
 
     name: str
     kind: str
     address: IPv4Address
     ports: tuple[SystemPort, ...] = ()
+    ntp: NtpService | None = None
+    dns: DnsService | None = None
+
+    @model_validator(mode="after")
+    def _serves_one_thing(self) -> "OtherSystem":
+        if self.ntp is not None and self.dns is not None:
+            raise ValueError("a system serves `ntp` or `dns`, not both")
+        return self
 
 
 class Cable(Hardware):
@@ -152,11 +194,15 @@ class Cable(Hardware):
 
 
 class ServicePorts(Hardware):
-    """TCP ports: the standard one, and the one that is used where this user may not bind it."""
+    """The ports of devices and services: the standard one, and the one that is used where this user may not bind it."""
 
     redfish: int = 443
     redfish_unprivileged: int = 8443
     nvue: int = 8765
+    ntp: int = 123
+    ntp_unprivileged: int = 10123
+    dns: int = 53
+    dns_unprivileged: int = 10053
 
 
 class PhysicalPort(NamedTuple):

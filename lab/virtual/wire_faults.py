@@ -1,4 +1,4 @@
-"""Faults that any device with an HTTP interface can have: refused connections, stalls, dropped answers, errors, slowness.
+"""Faults that any device can have: refused connections, stalls, dropped answers, errors, slowness.
 
 Both BMCs and switches use these; each device type adds its own kinds beside them.
 """
@@ -8,22 +8,24 @@ from fnmatch import fnmatch
 from lab.virtual.faults import Fault, FaultBoard, FaultKind, Target
 
 _ON: tuple[Target, ...] = ("server", "switch")
+_REACHED: tuple[Target, ...] = (*_ON, "system")
+"""Also those that speak no HTTP."""
 _REQUEST = {
-    "method": "optional: only requests with this method, such as PATCH",
-    "path": "optional: only requests whose path fits this pattern, such as /redfish/v1/AccountService/*",
+    "method": "optional: only requests with this method, such as PATCH; of DNS the opcode, such as QUERY",
+    "path": "optional: only requests whose path fits this pattern, such as /redfish/v1/AccountService/*; of DNS the question",
 }
 
 WIRE_FAULTS = [
-    FaultKind(name="refuse", targets=_ON, description="TCP connections are refused: nobody listens."),
+    FaultKind(name="refuse", targets=_REACHED, description="Connections are refused: nobody listens."),
     FaultKind(
         name="stall",
-        targets=_ON,
+        targets=_REACHED,
         description="Connections are accepted and requests never answered.",
         arguments=_REQUEST,
     ),
     FaultKind(
         name="drop",
-        targets=_ON,
+        targets=_REACHED,
         description="The connection breaks instead of an answer.",
         arguments={**_REQUEST, "when": "optional: `before` the request takes effect (default) or `after` it did"},
     ),
@@ -35,7 +37,7 @@ WIRE_FAULTS = [
     ),
     FaultKind(
         name="slow",
-        targets=_ON,
+        targets=_REACHED,
         description="Each answer comes late.",
         arguments={**_REQUEST, "seconds": "by how many lab seconds"},
     ),

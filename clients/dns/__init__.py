@@ -1,0 +1,5 @@
+"""DNS servers."""
+
+from clients.dns.observer import DnsObserver
+
+__all__ = ["DnsObserver"]
