@@ -66,6 +66,7 @@ class OnboardingActivities:
                 for rack in site.racks
             ),
             switches=tuple(switch.name for switch in site.switches),
+            systems=tuple(system.name for system in site.systems if system.driver is not None),
         )
 
     @activity.defn

@@ -8,6 +8,7 @@ from temporalio import activity
 
 from activities.artifacts import ModelShelf
 from activities.heartbeat import beat
+from activities.site_facts import observed_systems
 from domain.access import Place
 from domain.artifact import ArtifactStore
 from domain.declaration import StoredPlan
@@ -18,8 +19,10 @@ from domain.onboarding import AuditReport, Planned, PlanOrder, RackVerdict, Serv
 from domain.plan import Flag, Plan, PlanSummary, differences
 from domain.reconcile import drift, not_declared, reconcile
 from domain.recording_facts import ServerFacts
+from domain.records import Record
 from domain.site_judgement import judge_servers, judge_trunks, not_looked_at
 from domain.site_planning import declared_records, plan_site, wanted_records
+from domain.system_observation import SystemObservations
 
 PLAN_LIVES = timedelta(days=7)
 """How long a plan may be applied by its hash. The world is looked at again anyway."""
@@ -57,7 +60,7 @@ class SitePlanning:
         """
         seen = self._observation(order)
         beat("compared")
-        wanted = wanted_records(seen.bundle, seen.switches, seen.servers, seen.verdict.cables)
+        wanted = seen.wanted
         observed = self._inventory.observe(Scope.of(order.site.name, wanted, whole=True))
         readable = {facts.name: facts for facts in seen.servers}
         states = self._inventory.devices(DeviceQuery(site=order.site.name, names=tuple(readable))) if readable else ()
@@ -81,7 +84,7 @@ class SitePlanning:
         """
         seen = self._observation(order)
         place = Place(region=order.site.region, site=order.site.name)
-        wanted = wanted_records(seen.bundle, seen.switches, seen.servers, seen.verdict.cables)
+        wanted = seen.wanted
         observed = self._inventory.observe(Scope.of(order.site.name, wanted, whole=True))
         compared = reconcile(wanted, observed)
         flags = (*compared.flags, *drift(compared), *not_declared(declared_records(seen.bundle, wanted), observed))
@@ -92,9 +95,15 @@ class SitePlanning:
             "cabling": seen.trunks.sightings,
             "inventory": tuple(_drifted(order, flag) for flag in flags),
         }
-        read = [server.name for server in seen.servers if server.hardware is not None]
         site = seen.bundle.site
-        dark = tuple(name for rack in site.racks for name in not_looked_at(site, rack.name, read))
+        if order.systems is not None or not order.site.systems:
+            # Else a person skipped that step: nothing is known of them, so nothing is resolved.
+            checks["systems"] = seen.systems.sightings
+        read = [server.name for server in seen.servers if server.hardware is not None]
+        unseen = {
+            "systems": seen.systems.unseen,
+            "verification": tuple(name for rack in site.racks for name in not_looked_at(site, rack.name, read)),
+        }
         new = resolved = open_ = count = 0
         for check, found in checks.items():
             key = f"{order.operation_id}/{check}"
@@ -103,7 +112,7 @@ class SitePlanning:
                     check=check,
                     place=place,
                     sightings=found,
-                    unseen=dark if check == "verification" else (),
+                    unseen=unseen.get(check, ()),
                     operation=order.operation_id,
                     key=key,
                 )
@@ -127,18 +136,23 @@ class SitePlanning:
         read = {reading.name for reading in readings}
         closed = [server.name for server in bundle.site.servers if server.name not in read]
         verdicts = [judge_servers(bundle, rack.name, switches, readings, closed) for rack in bundle.site.racks]
-        return _Seen(bundle, discovery, switches, verdicts)
+        return _Seen(bundle, discovery, switches, observed_systems(self._shelf, order.systems), verdicts)
 
 
 class _Seen:
     """What an order's artifacts say, judged."""
 
     def __init__(
-        self, bundle: SiteBundle, discovery: Discovery, switches: SwitchReadings, racks: Iterable[RackVerdict]
+        self,
+        bundle: SiteBundle,
+        discovery: Discovery,
+        switches: SwitchReadings,
+        systems: SystemObservations,
+        racks: Iterable[RackVerdict],
     ) -> None:
         racks = tuple(racks)
         self.trunks = judge_trunks(bundle.site, switches)
-        self.bundle, self.discovery, self.switches = bundle, discovery, switches
+        self.bundle, self.discovery, self.switches, self.systems = bundle, discovery, switches, systems
         self.verdict = RackVerdict(
             servers=tuple(server for rack in racks for server in rack.servers),
             cables=tuple(cable for rack in racks for cable in rack.cables) + self.trunks.cables,
@@ -147,10 +161,16 @@ class _Seen:
         self.servers: tuple[ServerFacts, ...] = self.verdict.servers
 
     @property
+    def wanted(self) -> tuple[Record, ...]:
+        """What NetBox should hold, from what is known now."""
+        return wanted_records(self.bundle, self.switches, self.servers, self.verdict.cables, self.systems.facts)
+
+    @property
     def sightings(self) -> tuple[Sighting, ...]:
         return (
             *sightings(self.bundle.site, self.discovery),
             *self.switches.sightings,
+            *self.systems.sightings,
             *self.verdict.sightings,
             *self.trunks.sightings,
         )

@@ -25,7 +25,11 @@ from activities.site_planning import SitePlanning
 from activities.site_reading import SiteReading
 from activities.site_survey import SiteSurvey
 from activities.switch_login import SwitchDoors, SwitchLogins
+from activities.system_login import BmcObserver, NvueObserver
+from activities.system_observing import SystemObserving
+from clients.dns import DnsObserver
 from clients.netbox import NetBoxInventory
+from clients.ntp import NtpObserver
 from clients.nvue import NvueFactory, SwitchTimeouts
 from clients.redfish import BmcTimeouts, RedfishBmcs
 from domain.account import Account
@@ -36,6 +40,8 @@ from domain.inventory import Inventory
 from domain.nvue import SwitchFactory
 from domain.order import CONTROL_QUEUE, DEVICES_QUEUE
 from domain.secret import SecretStore
+from domain.system_drivers import DRIVERS, DriverName
+from domain.systems import SystemDriver, SystemDrivers
 from store.database import utc_now
 from store.declarations import DeclarationRows, PlanRows
 from store.ledger import Ledger, signing_key
@@ -92,6 +98,17 @@ class DevicesParts:
     def switch_logins(self) -> SwitchLogins:
         return self._logins(SwitchDoors(self.switches, self.secrets))
 
+    @property
+    def system_drivers(self) -> SystemDrivers:
+        """One driver of each name, for every kind of system that it observes."""
+        made: dict[DriverName, SystemDriver] = {
+            DriverName.BIND9: DnsObserver(),
+            DriverName.NTP: NtpObserver(),
+            DriverName.REDFISH: BmcObserver(self.bmcs, self.bmc_logins),
+            DriverName.NVUE: NvueObserver(self.switches, self.switch_logins),
+        }
+        return {(kind, str(name)): made[name] for name, needs in DRIVERS.items() for kind in needs.kinds}
+
     def _logins[A: Account](self, doors: Doors[A]) -> Logins[A]:
         window_s, marker = self.lockout_window_s, self.secret_marker
         return Logins(doors, self.secrets, utc_now, lockout_window_s=window_s, secret_marker=marker)
@@ -114,6 +131,7 @@ DEVICES: Mapping[type, Callable[[DevicesParts], object]] = {
     SiteSurvey: lambda p: SiteSurvey(p.surveyed, p.switches.presence, p.artifacts),
     SiteNaming: lambda p: SiteNaming(p.bmc_logins, p.artifacts),
     SiteReading: lambda p: SiteReading(p.bmc_logins, p.switch_logins, p.artifacts),
+    SystemObserving: lambda p: SystemObserving(p.system_drivers, p.artifacts),
 }
 
 

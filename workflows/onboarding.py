@@ -87,7 +87,7 @@ class SiteOnboarding:
         self._holdable = workflow.patched("holds")
         switches = await self._take_over_switches(observed)
         self._critical += critical(switches.sightings)
-        frame = await self._record_frame(site, switches)
+        frame = await self._record_frame(observed, switches)
         racks = await self._bring_in_servers(site, found, switches)
         imported = await self._import_report(site)
         cables = await self._record_cables(site, switches, racks)
@@ -97,6 +97,7 @@ class SiteOnboarding:
             racks=racks,
             missing=found.missing,
             switches_unread=switches.total - switches.read,
+            systems_left=observed.systems.left,
             not_recorded=not_recorded,
             reported=imported.evidence,
             critical=self._critical,
@@ -132,9 +133,14 @@ class SiteOnboarding:
 
         return await self._book.step("accounts", take_over, disruptive=self._holdable) or observed.switches
 
-    async def _record_frame(self, site: SiteRef, switches: SwitchesRead) -> Recorded:
+    async def _record_frame(self, observed: Observed, switches: SwitchesRead) -> Recorded:
         """Region, site, location, racks, switches, systems, pools: what the servers' records point at."""
-        order = RecordOrder(operation_id=self._book.order.operation_id, site=site, switches=switches.readings)
+        order = RecordOrder(
+            operation_id=self._book.order.operation_id,
+            site=observed.site,
+            switches=switches.readings,
+            systems=observed.systems.observations,
+        )
         return await self._book.must("frame", lambda: RECORD_SITE(order))
 
     async def _bring_in_servers(
@@ -307,6 +313,15 @@ def _standing(report: OnboardingReport) -> Outcome:
             reason=f"{in_order}; {report.switches_unread} switches were not read, so their cables are unverified",
             kind="switches-left",
             do=MEND_AND_RETRY,
+        )
+    if report.systems_left:
+        return Outcome(
+            state=OperationState.PARTIAL,
+            reason=f"{in_order}; {len(report.systems_left)} of its other systems do not answer or are not as declared: "
+            + ", ".join(report.systems_left[:20]),
+            kind="systems-left",
+            do=MEND_AND_RETRY,
+            details=report.systems_left,
         )
     if report.critical:
         return Outcome(

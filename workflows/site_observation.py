@@ -1,5 +1,6 @@
 """Observing a site: the phases that onboarding, planning and audits share. Changes nothing."""
 
+from temporalio import workflow
 from temporalio.exceptions import ApplicationError
 
 from domain.access import Place
@@ -20,10 +21,12 @@ from domain.onboarding import (
     SwitchesRead,
 )
 from domain.order import Order
+from domain.system_observation import ObserveSystemsOrder, SystemsObserved
 from workflows.calls import (
     DISCOVER_DEVICES,
     LOAD_SITE,
     NAME_BMCS,
+    OBSERVE_SYSTEMS,
     REACH_OUT_OF_BAND,
     READ_KNOWN_SERVERS,
     READ_SWITCHES,
@@ -36,6 +39,7 @@ TITLES = {
     "reach": "Reach the out-of-band network",
     "discover": "Discover BMCs and switches",
     "switches": "Read the switches",
+    "systems": "Observe the other systems",
 }
 """In this order; a workflow puts its own after them."""
 
@@ -49,6 +53,7 @@ class Observed(Model):
     site: SiteRef
     found: Discovered
     switches: SwitchesRead
+    systems: SystemsObserved
 
 
 class SiteObservation:
@@ -64,7 +69,8 @@ class SiteObservation:
     async def observe(self) -> Observed:
         site = await self._load()
         found = await self._discover(site, await self._reach(site))
-        return Observed(site=site, found=found, switches=await self._read_switches(site, found))
+        switches = await self._read_switches(site, found)
+        return Observed(site=site, found=found, switches=switches, systems=await self._observe_systems(site))
 
     async def plan_order(self, observed: Observed, *, approved: str = "") -> PlanOrder:
         """What planning and audits start from: the observation, and the servers that let us read them."""
@@ -76,6 +82,7 @@ class SiteObservation:
             digest=declaration.digest if declaration is not None else "",
             discovery=observed.found.discovery,
             switches=observed.switches.readings,
+            systems=observed.systems.observations,
             servers=known.readings,
             approved=approved,
         )
@@ -135,6 +142,22 @@ class SiteObservation:
 
         return await self._book.must("switches", read)
 
+    async def _observe_systems(self, site: SiteRef) -> SystemsObserved:
+        """Storage, gateways, DNS and the like, where a driver exists. Nothing later needs them, so a person may skip it."""
+
+        async def observe() -> SystemsObserved:
+            seen = SystemsObserved()
+            if site.systems:
+                seen = await OBSERVE_SYSTEMS(ObserveSystemsOrder(site=site), queue=self._order.devices_queue)
+            await self._tell(site, "systems", seen)
+            told = f"{seen.observed} of {seen.total} systems observed" if site.systems else "no system names a driver"
+            self._book.detail("systems", told)
+            return seen
+
+        if not workflow.patched("systems"):
+            return SystemsObserved()
+        return await self._book.step("systems", observe) or SystemsObserved()
+
     async def _read_known(self, observed: Observed) -> KnownRead:
         async def read() -> KnownRead:
             order = ReadKnownOrder(site=observed.site, discovery=observed.found.discovery)
@@ -144,8 +167,14 @@ class SiteObservation:
 
         return await self._book.must("known", read)
 
-    async def _tell(self, site: SiteRef, check: str, seen: Discovered | SwitchesRead) -> None:
+    async def _tell(self, site: SiteRef, check: str, seen: Discovered | SwitchesRead | SystemsObserved) -> None:
         if self._tells:
-            place = Place(region=site.region, site=site.name)
-            report = Report(check=check, place=place, sightings=seen.sightings, operation=self._order.operation_id)
+            unseen = seen.unseen if isinstance(seen, SystemsObserved) else ()
+            report = Report(
+                check=check,
+                place=Place(region=site.region, site=site.name),
+                sightings=seen.sightings,
+                unseen=unseen,
+                operation=self._order.operation_id,
+            )
             await REPORT_FINDINGS(report)

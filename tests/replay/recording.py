@@ -183,6 +183,24 @@ async def audited(recorder: Recorder) -> list[str]:
     return ["site-audit/op-1"]
 
 
+async def systems(recorder: Recorder) -> list[str]:
+    """Other systems are observed too: planned, onboarded with one that does not answer, audited."""
+    recorder.world.systems, recorder.world.systems_left = ("dns-1", "ntp-1"), ("ntp-1",)
+    await (await recorder.start(SitePlan, ORDER.model_copy(update={"kind": "site-plan"}), "site-plan/op-1")).result()
+    await (await recorder.onboard()).result()
+    await (await recorder.start(SiteAudit, ORDER.model_copy(update={"kind": "site-audit"}), "site-audit/op-1")).result()
+    return ["site-plan/op-1", "site/oslo-1/fabric", "site-audit/op-1"]
+
+
+async def systems_skipped(recorder: Recorder) -> list[str]:
+    recorder.world.systems, recorder.world.systems_busy = ("ntp-1",), True
+    handle = await recorder.onboard()
+    await recorder.waits_at(handle, "systems")
+    await recorder.answer(handle, "skip")
+    await handle.result()
+    return ["site/oslo-1/fabric"]
+
+
 async def scheduled(recorder: Recorder) -> list[str]:
     """A schedule's runs open their own rows."""
     fleet = Order(operation_id="", kind="fleet-audit", target="nordics", region="nordics")
@@ -197,7 +215,8 @@ SCENARIOS: dict[str, Callable[[Recorder], Awaitable[list[str]]]] = {
     for scenario in (
         happy, named, plan_stale, quarantined, quarantined_then_retried, cancelled, cancelled_while_blocked, blocked_then_skipped,
         held_then_released,
-        blocked_then_retried, abandoned, grown, not_ours, planned, audited, scheduled,
+        blocked_then_retried, abandoned, grown, not_ours, planned, audited, systems,
+        systems_skipped, scheduled,
     )
 }  # fmt: skip
 """Each ends with the ids of the workflows whose newest runs are kept."""

@@ -53,8 +53,11 @@ from domain.operation import (
 )
 from domain.order import DeclarationRef, Order
 from domain.plan import PlanSummary
+from domain.system_observation import ObserveSystemsOrder, SystemsObserved
 
 REF = ArtifactRef(sha256="0" * 64, size=2)
+SYSTEMS = ArtifactRef(sha256="5" * 64, size=2)
+"""What was observed of the other systems: so that a test sees where it goes."""
 SERVERS = ("r1-s01", "r1-s02", "r1-s03")
 PLAN_HASH = "a" * 64
 ORDER = Order(
@@ -85,6 +88,9 @@ class World:
     record_failures: int = 0
     switches_busy: bool = False
     nameable: bool = False
+    systems: tuple[str, ...] = ()
+    systems_left: tuple[str, ...] = ()
+    systems_busy: bool = False
     servers_busy: bool = False
     servers: tuple[str, ...] = SERVERS
     plan_hash: str = PLAN_HASH
@@ -122,7 +128,13 @@ class World:
 
     @activity.defn
     async def load_site(self, order: LoadOrder) -> SiteRef:
-        return SiteRef(name="oslo-1", region="nordics", bundle=REF, racks=(RackSize(rack="r1", servers=self.servers),))
+        return SiteRef(
+            name="oslo-1",
+            region="nordics",
+            bundle=REF,
+            racks=(RackSize(rack="r1", servers=self.servers),),
+            systems=self.systems,
+        )
 
     @activity.defn
     async def reach_out_of_band(self, order: ScanOrder) -> Scanned:
@@ -144,6 +156,14 @@ class World:
         if self.switches_busy:
             raise ApplicationError("r1-leaf-a is busy", type="switch-busy")
         return SwitchesRead(readings=REF, read=1, total=1)
+
+    @activity.defn
+    async def observe_systems(self, order: ObserveSystemsOrder) -> SystemsObserved:
+        self.calls["observe systems"] += 1
+        if self.systems_busy:
+            raise ApplicationError("the driver broke", type="system-driver", non_retryable=True)
+        seen = len(self.systems) - len(self.systems_left)
+        return SystemsObserved(observations=SYSTEMS, observed=seen, total=len(self.systems), left=self.systems_left)
 
     @activity.defn
     async def take_over_switches(self, order: TakeSwitchesOrder) -> SwitchesRead:
@@ -194,6 +214,7 @@ class World:
     @activity.defn
     async def record_site(self, order: RecordOrder) -> Recorded:
         self.calls["record site"] += 1
+        self.calls["record systems"] += order.systems == SYSTEMS
         return Recorded()
 
     # --- plans and audits -----------------------------------------------------------------------------------------
@@ -212,10 +233,12 @@ class World:
 
     @activity.defn
     async def plan_site(self, order: PlanOrder) -> Planned:
+        self.calls["plan systems"] += order.systems == SYSTEMS
         return Planned(summary=PlanSummary(hash=self.plan_hash, creates=12))
 
     @activity.defn
     async def audit_site(self, order: PlanOrder) -> AuditReport:
+        self.calls["audit systems"] += order.systems == SYSTEMS
         return AuditReport(site="oslo-1", servers_read=len(self.servers))
 
     @activity.defn
