@@ -29,6 +29,8 @@ def plan_lines(plan: Mapping[str, Any]) -> Iterator[Text]:
         yield Text(f"  … {stage['stage']} {stage['object']}: known when {stage['needs']}; may {bounds}", style="cyan")
     for flag in plan.get("flags", ()):
         yield Text(f"  ! {flag['object']}: {flag['message']}", style="magenta")
+    for note in plan.get("notes", ()):
+        yield Text(f"  · {note}", style="dim")
     yield Text(summary(plan), style="bold")
 
 

@@ -19,6 +19,7 @@ from domain.model import Json, Model
 from domain.paging import Page, PageRequest
 from domain.server_class import ServerClass
 from domain.site import SiteDeclaration
+from domain.system_drivers import system_problems
 
 SITE, SERVER_CLASS = "Site", "ServerClass"
 _JSON: TypeAdapter[dict[str, Json]] = TypeAdapter(dict[str, Json])
@@ -127,7 +128,7 @@ async def put_site(
     if site.acceptance_report is not None and site.acceptance_report.file is not None:
         message = "is a file of yours: `edgewright apply -f` uploads it and sends `artifact` and `signature` instead"
         raise invalid([Problem(path="acceptance_report.file", message=message)])
-    if problems := class_problems(site, classes):
+    if problems := (*class_problems(site, classes), *system_problems(site)):
         raise invalid(problems)
     return await _put(services, principal, SITE, site.name, _body(site), place, expected, current)
 

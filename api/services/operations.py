@@ -4,7 +4,7 @@ from http import HTTPStatus
 from urllib.parse import quote
 
 from api.context import Services, now
-from api.problems import Refusal, not_found
+from api.problems import Refusal, invalid, not_found
 from api.services import declarations
 from api.services.access import allow, see
 from api.services.decisions import DecisionTaken, answer
@@ -26,6 +26,7 @@ from domain.operation import (
 from domain.order import ServerStanding, devices_queue
 from domain.paging import Page, PageRequest
 from domain.plan import shown_hash
+from domain.system_drivers import system_problems
 
 PLAN, APPLY, AUDIT = "site-plan", "site-onboarding", "site-audit"
 
@@ -81,6 +82,9 @@ async def request_site_operation(
     head = await declarations.site_of(services, principal, site)
     place = declarations.place_of(head.site)
     allow(principal, Role.OPERATOR, place)
+    if kind in (PLAN, APPLY) and (problems := system_problems(head.site)):
+        # Declared to an older build, which took any driver's name. An audit goes on and reports it.
+        raise invalid(problems, f"The declaration of {site} names drivers that cannot be used.")
     if plan_hash:
         await _check_plan(services, kind, site, plan_hash, head.digest, principal.name)
     draft = OperationDraft(

@@ -31,6 +31,7 @@ class PlanView(PlanLine):
     changes: tuple[Change, ...]
     deferred: tuple[Deferred, ...]
     flags: tuple[Flag, ...]
+    notes: tuple[str, ...]
 
 
 async def page(services: Services, principal: Principal, request: PageRequest) -> Page[PlanLine]:
@@ -48,7 +49,7 @@ async def get(services: Services, principal: Principal, plan_hash: str) -> PlanV
     if len(mine) != 1:
         raise not_found("plan-unknown", detail, "See: edgewright get plans; or plan again: edgewright plan -f FILE")
     found = mine[0]
-    body = {name: getattr(found.plan, name) for name in ("declaration_digest", "changes", "deferred", "flags")}
+    body = {name: getattr(found.plan, name) for name in ("declaration_digest", "changes", "deferred", "flags", "notes")}
     return PlanView.model_validate(_line(found) | body)
 
 

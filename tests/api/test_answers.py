@@ -5,7 +5,8 @@ from typing import Any
 
 import pytest
 
-from domain.access import Role
+from domain.access import Place, Role
+from domain.site import SiteDeclaration
 from tests.api.conftest import Api
 from tests.domain.test_declaration_checks import MGX, SITE
 
@@ -79,6 +80,30 @@ async def test_contradictions_within_a_site_and_with_its_classes_are_refused_wit
     assert {p["path"] for p in across.json()["errors"]} == {"servers[0].class", "servers[1].class"}
     head = (await api.send("GET", "/v1/sites/oslo-1")).json()
     assert head["version"] == 1
+
+
+SYSTEM = {"name": "ntp-1", "kind": "ntp", "owner": "local-it", "address": "192.0.2.23", "driver": "chrony"}
+
+
+async def test_drivers_that_there_are_not_or_that_lack_something_are_refused_with_their_paths(api: Api) -> None:
+    await api.declare()
+    systems = [SYSTEM, SYSTEM | {"name": "dns-1", "kind": "dns", "driver": "bind9"}]
+    refused = await api.send("PUT", "/v1/sites/oslo-1", json=SITE | {"systems": systems})
+    assert refused.status_code == 422
+    told = {problem["path"]: problem["message"] for problem in refused.json()["errors"]}
+    assert set(told) == {"systems[0].driver", "systems[1].zones"}
+    assert "no driver chrony for a ntp system (known: ntp)" in told["systems[0].driver"]
+
+
+async def test_a_driver_that_an_older_build_let_pass_is_refused_when_it_is_planned_or_applied(api: Api) -> None:
+    await api.declare()
+    old = SiteDeclaration.model_validate(SITE | {"systems": [SYSTEM]})
+    body = old.model_dump(mode="json", by_alias=True)
+    api.services.declarations.put("Site", "oslo-1", body, Place(region="nordics", site="oslo-1"), 1, "ada")
+    for kind in ("plan", "apply"):
+        refused = await api.send("POST", f"/v1/sites/oslo-1/{kind}")
+        assert refused.status_code == 422, refused.text
+        assert [problem["path"] for problem in refused.json()["errors"]] == ["systems[0].driver"]
 
 
 async def test_an_update_needs_the_version_it_is_based_on(api: Api) -> None:

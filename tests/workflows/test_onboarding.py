@@ -236,3 +236,39 @@ async def test_cancelling_while_a_step_is_tried_again_ends_the_row_as_cancelled(
         await running.handle.result()
     assert world.outcome is not None
     assert world.outcome.state is OperationState.CANCELLED
+
+
+async def test_a_system_that_does_not_answer_leaves_the_operation_partial_and_what_was_seen_is_recorded(
+    environment: WorkflowEnvironment, world: World
+):
+    world.systems, world.systems_left = ("dns-1", "ntp-1"), ("ntp-1",)
+    running = await start(environment)
+    report = await running.handle.result()
+    assert report.systems_left == ("ntp-1",)
+    assert world.outcome is not None
+    assert (world.outcome.state, world.outcome.kind) == (OperationState.PARTIAL, "systems-left")
+    assert world.outcome.details == ("ntp-1",)
+    assert "3 servers of oslo-1 are in order" in world.outcome.reason
+    assert (world.calls["report systems"], world.calls["record systems"]) == (1, 1)
+    progress = await running.handle.query("progress", result_type=Progress)
+    assert {step.key: step.detail for step in progress.steps}["systems"] == "1 of 2 systems observed"
+
+
+async def test_a_site_whose_systems_name_no_driver_asks_nobody_and_resolves_what_was_said_of_them(
+    environment: WorkflowEnvironment, world: World
+):
+    await (await start(environment)).handle.result()
+    assert (world.calls["observe systems"], world.calls["report systems"]) == (0, 1)
+
+
+async def test_observing_systems_may_be_skipped_and_says_nothing_about_them(
+    environment: WorkflowEnvironment, world: World
+):
+    world.systems, world.systems_busy = ("ntp-1",), True
+    running = await start(environment)
+    await running.waits_at("systems")
+    await running.handle.execute_update("skip", Decision(operation_id="op-1", by="ada", why="the local IT is told"))
+    await running.handle.result()
+    assert world.outcome is not None
+    assert (world.outcome.state, world.outcome.kind) == (OperationState.PARTIAL, "steps-skipped")
+    assert (world.calls["report systems"], world.calls["record systems"]) == (0, 0)
