@@ -255,3 +255,20 @@ def test_a_box_that_does_not_answer_is_unreachable(boxes: Observing, system: int
     boxes.site.seed("refuse", device)
     name = boxes.systems[system].name
     assert boxes.kinds() == {name: "system-unreachable"}
+
+
+@pytest.mark.parametrize(
+    ("fault", "device", "arguments", "kind"),
+    [
+        ("other-certificate", "r1-s01", {}, "bmc-certificate-changed"),
+        ("other-certificate", "r1-leaf-a", {}, "switch-certificate-changed"),
+        ("switch-lie", "r1-leaf-a", {"what": "serial"}, "serial-mismatch"),
+        ("password-unknown", "r1-s01", {}, "bmc-login-refused"),
+    ],
+)
+def test_a_box_that_is_not_the_one_it_was_is_told(
+    boxes: Observing, fault: str, device: str, arguments: dict[str, Any], kind: str
+) -> None:
+    boxes.look()
+    boxes.site.seed(fault, device, **arguments)
+    assert list(boxes.kinds().values()) == [kind]
