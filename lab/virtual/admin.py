@@ -154,6 +154,10 @@ class AdminInterface:
                 machine.set_mains(action == "plug")
             case "restart-bmc":
                 self._site.bmcs[name].restart("hand")
+            case "kill-bmc":
+                self._site.bmcs[name].kill("hand")
+            case "start-bmc":
+                self._site.bmcs[name].start("hand")
             case _:
                 raise FaultUnknown(f"There is no power action {action}; there are {', '.join(POWER_ACTIONS)}.")
         return web.json_response(self._shown(name))

@@ -13,6 +13,8 @@ POWER_ACTIONS = {
     "pull": "pulls the power cord: the BMC goes down with it",
     "plug": "plugs the cord in again",
     "restart-bmc": "restarts the BMC",
+    "kill-bmc": "the BMC alone dies, in the middle of what it does, and stays dead",
+    "start-bmc": "a dead BMC starts again",
 }
 
 

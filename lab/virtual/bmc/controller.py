@@ -39,6 +39,8 @@ class Bmc:
         self.tasks = Tasks(self)
         self.started = world.clock.time()
         self.down_until = 0.0
+        self.life = 0
+        """Counts its lives: what a request began in an earlier one has no effect in this."""
         self._power_before: tuple[str, float] | None = None
         self._inventory_since: float | None = None
         self.restart_observers: list[Callable[[Bmc], None]] = []
@@ -56,8 +58,13 @@ class Bmc:
 
     @property
     def up(self) -> bool:
-        """False without mains and while the BMC restarts: then nobody listens."""
-        return self.machine.mains and self.clock.time() >= self.down_until
+        """False without mains, while the BMC is dead and while it restarts: then nobody listens."""
+        return self.machine.mains and not self.dead and self.clock.time() >= self.down_until
+
+    @property
+    def dead(self) -> bool:
+        """Killed and not started again; kept, as a dead BMC stays dead whatever happens to the lab."""
+        return bool(self.machine.kept("bmc-dead"))
 
     @property
     def http(self) -> aiohttp.ClientSession | None:
@@ -71,16 +78,40 @@ class Bmc:
     # -- its own restart -----------------------------------------------------------------------------------------
 
     def restart(self, by: str) -> None:
-        """Sessions, tasks and the inventory cache are gone; accounts, settings and the host's power stay. New firmware runs."""
+        """Sessions, tasks and the inventory cache are gone; accounts, settings and the host's power stay. New firmware runs.
+
+        A dead BMC does not restart.
+        """
+        if self.dead:
+            return
         self.machine.note({"what": "bmc-restart", "by": by})
+        self._forget()
+        self._boot()
+
+    def kill(self, by: str) -> None:
+        """It dies alone, as by a fault of its own supply: nobody listens until `start`. The host runs on and notices nothing."""
+        self.machine.keep("bmc-dead", True, change={"what": "bmc-killed", "by": by})
+        self._forget()
+        self._tell_restart()
+
+    def start(self, by: str) -> None:
+        """A dead BMC boots, as long as a restart takes. One that lives does not notice."""
+        if self.dead:
+            self.machine.keep("bmc-dead", False, change={"what": "bmc-started", "by": by})
+            self._boot()
+
+    def _boot(self) -> None:
         self.down_until = self.clock.time() + self.world.delays.bmc_restart_s
         self.started = self.down_until
-        self._forget()
+        self._tell_restart()
+
+    def _tell_restart(self) -> None:
         for observer in self.restart_observers:
             observer(self)
 
     def _forget(self) -> None:
-        """What is only in its memory, by a restart or without mains; new firmware runs afterwards."""
+        """What is only in its memory, by a restart, its death or without mains; new firmware runs afterwards."""
+        self.life += 1
         self.sessions.clear()
         self.tasks.clear()
         self.events.close_streams()
@@ -138,7 +169,8 @@ class Bmc:
             "PoweringOn": "ResourcePoweringOn",
             "PoweringOff": "ResourcePoweringOff",
         }[machine.power.settled]
-        self.events.emit(f"ResourceEvent.{key}", SYSTEM, SYSTEM, kind="StatusChange")
+        if not self.dead:
+            self.events.emit(f"ResourceEvent.{key}", SYSTEM, SYSTEM, kind="StatusChange")
 
     # -- firmware inventory --------------------------------------------------------------------------------------
 

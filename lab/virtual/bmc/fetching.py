@@ -41,8 +41,8 @@ def is_loopback(url: str) -> bool:
 
 
 async def fetch(bmc: "Bmc", source: Source, *, head: bool = False) -> bytes:
-    """The bytes, or with `head` nothing but that they are there. Raises `Unfetched`."""
-    client = bmc.http
+    """The bytes, or with `head` nothing but that they are there. Raises `Unfetched`, also if the BMC died over it."""
+    client, life = bmc.http, bmc.life
     if client is None or not is_loopback(source.url):
         raise Unfetched("CouldNotEstablishConnection", source.url)
     login = aiohttp.BasicAuth(source.user, source.password) if source.user else None
@@ -60,6 +60,8 @@ async def fetch(bmc: "Bmc", source: Source, *, head: bool = False) -> bytes:
                 found += chunk
                 if len(found) > LARGEST:
                     raise Unfetched("ResourceAtUriInUnknownFormat", source.url)
+            if bmc.life != life:
+                raise Unfetched("CouldNotEstablishConnection", source.url)
             return found
     except (aiohttp.ClientError, TimeoutError, OSError, ValueError) as error:
         raise Unfetched("CouldNotEstablishConnection", source.url) from error

@@ -42,7 +42,7 @@ async def handle(bmc: Bmc, request: web.BaseRequest) -> web.StreamResponse:
     """Answers one request, or breaks its connection where a fault says so. Everything is noted in the device's log."""
     path = unquote(request.path)
     actor, body, answer = Actor(), None, None
-    faults = bmc.world.faults
+    faults, life = bmc.world.faults, bmc.life
     try:
         if faults.any_on(bmc.name):
             await _wait_out(bmc, request, path)
@@ -54,6 +54,8 @@ async def handle(bmc: Bmc, request: web.BaseRequest) -> web.StreamResponse:
         if bmc.quirks.slow_s:
             await bmc.clock.sleep(bmc.quirks.slow_s)
         raw = await request.read()
+        if bmc.life != life:
+            return _broken(bmc, request)
         actor = _authenticate(bmc, request, path)
         body, files = _body(request, raw, path)
         if _asks_for_stream(bmc, request, path):
@@ -67,6 +69,8 @@ async def handle(bmc: Bmc, request: web.BaseRequest) -> web.StreamResponse:
             if fault := matching(faults, bmc.name, "reboot", request.method, path):
                 bmc.restart("fault")
                 return _broken(bmc, request, fault)
+        if bmc.life != life:
+            return _broken(bmc, request)
     except Problem as problem:
         answer = Answer(problem.status, problem.body(), dict(problem.headers))
     response = _response(bmc, request, answer)
@@ -91,9 +95,11 @@ def _after(fault: Fault) -> bool:
     return fault.arguments.get("when") == "after"
 
 
-def _broken(bmc: Bmc, request: web.BaseRequest, fault: Fault) -> web.StreamResponse:
+def _broken(bmc: Bmc, request: web.BaseRequest, fault: Fault | None = None) -> web.StreamResponse:
+    """The connection breaks, by a fault or because the BMC died meanwhile."""
     bmc.world.log.request(bmc.name, request.method, request.path_qs, 0)
-    bmc.world.faults.spend(fault)
+    if fault is not None:
+        bmc.world.faults.spend(fault)
     if request.transport is not None:
         request.transport.abort()
     return web.Response(status=503)

@@ -182,6 +182,58 @@ def test_without_mains_nobody_answers(site: TestSite, bmc: httpx.Client) -> None
     assert power(bmc) == "Off"
 
 
+def test_a_bmc_killed_alone_loses_its_memory_and_nothing_that_it_acknowledged(
+    site: TestSite, bmc: httpx.Client
+) -> None:
+    login = {"UserName": "root", "Password": site.login("r1-s01").password}
+    token = bmc.post("/redfish/v1/SessionService/Sessions", json=login).headers["X-Auth-Token"]
+    changed = bmc.patch("/redfish/v1/AccountService/Accounts/1", json={"Password": "EWSECRET-another-1"})
+    assert changed.status_code == 200
+    site.power("r1-s01", "kill-bmc")
+    with pytest.raises(httpx.TransportError):
+        bmc.get("/redfish/v1/")
+    site.power("r1-s01", "restart-bmc")
+    assert not site.device("r1-s01")["listening"], "what is dead does not restart"
+    site.kill()
+    site.start_again()
+    assert not site.device("r1-s01")["listening"], "it stays dead whatever happens to the lab"
+    assert site.device("r1-s01")["power"] == "On", "the host does not notice"
+
+    site.power("r1-s01", "start-bmc")
+    eventually(lambda: site.device("r1-s01")["listening"])
+    anonymous = site.redfish("r1-s01", anonymous=True)
+    assert anonymous.get(SYSTEM, headers={"X-Auth-Token": token}).status_code == 401
+    assert bmc.get(SYSTEM).status_code == 401, "the old password is not back"
+    assert site.redfish("r1-s01", password="EWSECRET-another-1").get(SYSTEM).status_code == 200
+    told = [entry["what"] for entry in site.changes("r1-s01") if entry["what"].startswith("bmc-")]
+    assert told == ["bmc-killed", "bmc-started"]
+
+
+@pytest.mark.parametrize("action", ["kill-bmc", "restart-bmc", "pull"])
+def test_a_request_that_a_bmc_dies_over_has_no_effect_in_its_next_life(
+    site: TestSite, bmc: httpx.Client, action: str
+) -> None:
+    site.seed("slow", "r1-s01", method="PATCH", seconds=10, times=1)
+    broken: list[bool] = []
+
+    def change() -> None:
+        try:
+            bmc.patch(SYSTEM, json={"AssetTag": "from another life"})
+        except httpx.TransportError:
+            broken.append(True)
+
+    asking = threading.Thread(target=change)
+    asking.start()
+    eventually(lambda: not site.process.call("GET", "/faults"))
+    site.power("r1-s01", action)
+    asking.join()
+    assert broken
+    site.power("r1-s01", {"kill-bmc": "start-bmc", "pull": "plug"}.get(action, "start-bmc"))
+    eventually(lambda: site.device("r1-s01")["listening"])
+    time.sleep(10 / site.options.time_factor)
+    assert bmc.get(SYSTEM).json()["AssetTag"] != "from another life"
+
+
 def test_a_movement_goes_on_over_a_kill_of_the_lab(site: TestSite, bmc: httpx.Client) -> None:
     bmc.post(RESET, json={"ResetType": "ForceRestart"})
     site.kill()
