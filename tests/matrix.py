@@ -22,13 +22,12 @@ def seed() -> str:
     return os.environ.get("EDGEWRIGHT_SAMPLE_SEED") or _commit().rstrip("+")
 
 
-def sample[T](cells: Sequence[T], size: int, confirmed: Sequence[T] | None = None) -> list[T]:
-    """The same cells for the same seed; all of them for a proof. `confirmed`: those that were ever seen to pass, while the others
-    wait for their first proof; a sample is taken of them only."""
+def sample[T](cells: Sequence[T], size: int) -> list[T]:
+    """The same cells for the same seed, of all there are: one that failed in the last proof comes up like any other. All of them
+    for a proof."""
     if PROOF:
         return list(cells)
-    choice = list(cells if confirmed is None else confirmed)
-    return random.Random(seed()).sample(choice, min(size, len(choice)))
+    return random.Random(seed()).sample(list(cells), min(size, len(cells)))
 
 
 @dataclass
@@ -49,11 +48,6 @@ class Table:
     def __post_init__(self) -> None:
         assert len(set(self.cells)) == len(self.cells), "each cell has a line of its own"
         self.lines = {cell: self._not_run(cell) for cell in self.cells} | self._written()
-
-    @property
-    def passed(self) -> frozenset[str]:
-        """Cells whose newest proof passed."""
-        return frozenset(cell for cell, line in self.lines.items() if line[1] == PASSED)
 
     @contextmanager
     def proving(self, cell: str) -> Iterator[list[str]]:

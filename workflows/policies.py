@@ -31,10 +31,10 @@ def _retry(first_s: float, longest_s: float) -> RetryPolicy:
     return RetryPolicy(initial_interval=scaled(first_s), backoff_coefficient=2.0, maximum_interval=scaled(longest_s))
 
 
-STORE = Policy(timedelta(seconds=20), timedelta(hours=24), _retry(0.5, 30))
+STORE = Policy(max(scaled(20), timedelta(seconds=3)), timedelta(hours=24), _retry(0.5, 30))
 """Our own Postgres. An operation outlives a day without it: nothing else could record what happened."""
 
-ALIVE = max(scaled(30), timedelta(seconds=5))
+ALIVE = max(scaled(30), timedelta(seconds=3))
 """The worker beats by itself for every activity that has a policy with this: a silence means that the worker is gone, and the next
 one takes over. A call that hangs is bounded by its client's timeouts and by `one_try`."""
 

@@ -44,14 +44,16 @@ def matrix_product(
     netbox: RunningNetBox,
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Product]:
-    """Real processes, databases and devices; what is recorded goes to files. A module's TIME_FACTOR scales what gives up."""
+    """Real processes, databases and devices; what is recorded goes to files. A module's TIME_FACTOR scales what gives up, and its
+    LOCKOUT_WINDOW_S is how long a failed login is taken to count."""
     folder = tmp_path_factory.mktemp("product")
     program = [sys.executable, "-m", "tests.e2e.worker_program"]
     extra = {
         "TEST_INVENTORY": str(folder / "inventory"),
+        "TEST_KILLS": str(folder / "kills"),
         "PYTHONPATH": str(REPOSITORY),
         # A killed login is waited out in seconds; still longer than the BMCs count failed tries (300 s of the lab, 20 times as fast).
-        "EDGEWRIGHT_WORKER_LOCKOUT_WINDOW_S": "16",
+        "EDGEWRIGHT_WORKER_LOCKOUT_WINDOW_S": getattr(request.module, "LOCKOUT_WINDOW_S", "16"),
         # Policies are scaled, what a device may take to answer is not: without this one try would outlast its policy.
         "EDGEWRIGHT_WORKER_DEVICE_ANSWER_S": "4",
     }

@@ -86,8 +86,8 @@ class Product:
         assert done.returncode == 0, done.stdout + done.stderr
 
     def start(self, name: str, extra: Mapping[str, str] | None = None) -> subprocess.Popen[bytes]:
-        """`worker` or `serve`; its log is appended to, so that nothing a killed process said is lost."""
-        command = self.worker_command if name == "worker" else [EDGEWRIGHT, name]
+        """`worker` (or `standby`, another one) or `serve`; its log is appended to, so that nothing a killed process said is lost."""
+        command = self.worker_command if name in ("worker", "standby") else [EDGEWRIGHT, name]
         environment = self.environment | dict(extra or {})
         with (self.folder / f"{name}.log").open("ab") as log:
             self.processes[name] = subprocess.Popen(command, env=environment, stdout=log, stderr=log, cwd=self.folder)
@@ -121,9 +121,17 @@ class Product:
 
     @property
     def api(self) -> ApiClient:
+        return ApiClient(self._target, transport=ListeningTransport(self.leaking_answers))
+
+    @property
+    def watching_api(self) -> ApiClient:
+        """For streams of events, which would not come one by one if somebody listened for the marker."""
+        return ApiClient(self._target)
+
+    @property
+    def _target(self) -> Target:
         token = (self.folder / "token").read_text().strip()
-        to = Target(url=self.environment["EDGEWRIGHT_API_URL"], token=token)
-        return ApiClient(to, transport=ListeningTransport(self.leaking_answers))
+        return Target(url=self.environment["EDGEWRIGHT_API_URL"], token=token)
 
     @property
     def inventory(self) -> NetBoxSession:
@@ -175,8 +183,9 @@ class Product:
     def apply(self, site: DeclaredSite, plan_hash: str = "") -> dict[str, Any]:
         return self.ended(self.start_apply(site, plan_hash))
 
-    def start_apply(self, site: DeclaredSite, plan_hash: str = "") -> dict[str, Any]:
-        return self.api.post(f"/v1/sites/{site.name}/apply", {"plan_hash": plan_hash})
+    def start_apply(self, site: DeclaredSite, plan_hash: str = "", key: str = "") -> dict[str, Any]:
+        """`key`: of the request; the same is the same operation."""
+        return self.api.post(f"/v1/sites/{site.name}/apply", {"plan_hash": plan_hash}, key)
 
     def retry(self, operation: Mapping[str, Any]) -> dict[str, Any]:
         taken = self.api.post(f"/v1/operations/{operation['id']}/retry", {"why": "mended"})

@@ -1,75 +1,172 @@
-"""The product's worker, `python -m tests.e2e.worker_program`, with an inventory in files, and killed where a test says.
+"""The product's worker, `python -m tests.e2e.worker_program`, with an inventory in files, and killed or stopped where a test says.
 
-TEST_KILL: `activity:point`, with the points of design.md: `before` it starts, `unreported` (after its effect, before it reports),
-`after` it has reported. It happens once: TEST_KILL_DONE is a file that says so. With TEST_KILL_WAITS the worker does not die but
-stands still there, until the test has killed something else and made the file `….over`.
+TEST_INVENTORY: the folder of that inventory; without it, NetBox. TEST_KILLS: a folder in which a test leaves an order for a site
+while the worker runs; see `Order`. TEST_STANDBY: the worker is ready but polls nothing until this file is there, so that a killed
+one is replaced at once.
 """
 
 import asyncio
 import os
+import re
 import signal
 import threading
 import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from temporalio import activity
-from temporalio.worker import ActivityInboundInterceptor, ExecuteActivityInput
+from temporalio.worker import ActivityInboundInterceptor, ActivityOutboundInterceptor, ExecuteActivityInput, Worker
 
 import worker.running
 import worker.wiring
+import worker.working
 from domain.inventory import Inventory
 from tests.e2e.inventory_in_file import InventoryInFile
 from worker.interception import ErrorTranslation
 from worker.logs import to_stderr
-from worker.working import work
 
+REPORTED_S = 0.05
 REPORTED_WITHIN_S = 1.0
-"""Another activity starts, or this time has passed: then the one before has been reported."""
+"""After its result was returned an activity is taken to be reported when the next one of its site starts, but not before the
+first of these, or when the second is over."""
+LOOK_EVERY_S = 0.02
+_SITE = re.compile(r"^site/([^/]+)/")
+
+
+@dataclass(frozen=True)
+class Order:
+    """The file `{site}.order`: `{activity} {point} {deed}`. What is done leaves `{site}.reached`, so it is done once.
+
+    Points, those of design.md: `before` it starts, `unreported` (after its effect, before it reports), `after` it has reported;
+    and `halfway`, when it has told for the first time that a part of its work is done. Deeds: `die`, by SIGKILL; `stand`: nothing
+    of the site moves until there is `{site}.over`.
+    """
+
+    folder: Path
+    site: str
+    activity: str
+    point: str
+    deed: str
+
+    @staticmethod
+    def find(folder: Path, site: str) -> "Order | None":
+        try:
+            told = (folder / f"{site}.order").read_text().split()
+        except OSError:
+            return None
+        return Order(folder, site, *told)
+
+    @property
+    def reached(self) -> Path:
+        return self.folder / f"{self.site}.reached"
+
+    @property
+    def standing(self) -> bool:
+        return self.deed == "stand" and self.reached.exists() and not (self.folder / f"{self.site}.over").exists()
+
+    def reach(self) -> None:
+        """Does the deed, if nobody did it before. `stand` only says that it stands."""
+        try:
+            self.reached.touch(exist_ok=False)
+        except FileExistsError:
+            return
+        if self.deed == "die":
+            os.kill(os.getpid(), signal.SIGKILL)
+
+    async def stand(self, beat: Callable[[], None]) -> None:
+        """What stands is alive, and says so."""
+        beats = activity.info().heartbeat_timeout is not None
+        while self.standing:
+            if beats:
+                beat()
+            await asyncio.sleep(LOOK_EVERY_S)
+
+
+class Telling(ActivityOutboundInterceptor):
+    """Sees what an activity tells of its progress: numbers done and in all."""
+
+    def __init__(self, next: ActivityOutboundInterceptor, folder: Path) -> None:
+        super().__init__(next)
+        self._folder = folder
+
+    def heartbeat(self, *details: Any) -> None:
+        super().heartbeat(*details)
+        order = order_of_running(self._folder)
+        if order is not None and (order.activity, order.point) == (activity.info().activity_type, "halfway"):
+            done, in_all = details if len(details) == 2 else (0, 0)
+            if 0 < done < in_all:
+                order.reach()
+
+
+def order_of_running(folder: Path) -> Order | None:
+    found = _SITE.match(activity.info().workflow_id or "")
+    return Order.find(folder, found[1]) if found else None
 
 
 class Killing(ActivityInboundInterceptor):
-    def __init__(self, next: ActivityInboundInterceptor, where: str, done: Path) -> None:
+    returned: dict[str, float] = {}
+    """For `after`: when the activity of a site's order returned. An interceptor lives as long as one activity."""
+
+    def __init__(self, next: ActivityInboundInterceptor, folder: Path) -> None:
         super().__init__(next)
-        self._name, _, self._point = where.partition(":")
-        self._done = done
-        self._reported = False
+        self._folder = folder
+
+    def init(self, outbound: ActivityOutboundInterceptor) -> None:
+        self._outbound = Telling(outbound, self._folder)
+        super().init(self._outbound)
 
     async def execute_activity(self, input: ExecuteActivityInput) -> Any:
-        ours = activity.info().activity_type == self._name
-        if self._reported or (ours and self._point == "before"):
-            self._kill()
+        order = order_of_running(self._folder)
+        if order is None:
+            return await self.next.execute_activity(input)
+        ours = activity.info().activity_type == order.activity
+        since = time.monotonic() - self.returned.get(order.site, float("inf"))
+        if (ours and order.point == "before") or since > REPORTED_S:
+            order.reach()
+        await order.stand(self._outbound.heartbeat)
         result = await self.next.execute_activity(input)
-        if ours and self._point == "unreported":
-            self._kill()
-        if ours and self._point == "after":
-            self._reported = True
-            threading.Timer(REPORTED_WITHIN_S, self._kill).start()
+        if ours and order.point == "unreported":
+            order.reach()
+        await order.stand(self._outbound.heartbeat)
+        if ours and order.point == "after" and order.site not in self.returned:
+            self.returned[order.site] = time.monotonic()
+            threading.Timer(REPORTED_WITHIN_S, order.reach).start()
         return result
-
-    def _kill(self) -> None:
-        if not self._done.exists():
-            self._done.write_text(f"{self._name}:{self._point}")
-            if os.environ.get("TEST_KILL_WAITS"):
-                while not self._done.with_suffix(".over").exists():
-                    time.sleep(0.05)
-                return
-            os.kill(os.getpid(), signal.SIGKILL)
 
 
 class KillingSomewhere(ErrorTranslation):
     def intercept_activity(self, next: ActivityInboundInterceptor) -> ActivityInboundInterceptor:
         translating = super().intercept_activity(next)
-        where = os.environ.get("TEST_KILL")
-        return Killing(translating, where, Path(os.environ["TEST_KILL_DONE"])) if where else translating
+        folder = os.environ.get("TEST_KILLS")
+        return Killing(translating, Path(folder)) if folder else translating
 
 
 def inventory_in_file(*_: object) -> Inventory:
     return InventoryInFile(Path(os.environ["TEST_INVENTORY"]))
 
 
+async def run_when_called(workers: Sequence[Worker]) -> None:
+    called = os.environ.get("TEST_STANDBY")
+    while called and not Path(called).exists():
+        await asyncio.sleep(LOOK_EVERY_S)
+    await worker.running.run(workers)
+
+
 if __name__ == "__main__":
     to_stderr()
-    worker.wiring.NetBoxInventory = inventory_in_file  # type: ignore[misc, assignment]
+    if "TEST_INVENTORY" in os.environ:
+        worker.wiring.NetBoxInventory = inventory_in_file  # type: ignore[misc, assignment]
     worker.running.ErrorTranslation = KillingSomewhere  # type: ignore[misc]
-    asyncio.run(work())
+    # What Temporal holds for a worker that is dead is given to the next one after a second instead of ten; and a living one's
+    # beats are sent often, so that a short silence means death also on a busy machine.
+    worker.running.Worker = partial(  # type: ignore[misc, assignment]
+        Worker,
+        sticky_queue_schedule_to_start_timeout=timedelta(seconds=1),
+        max_heartbeat_throttle_interval=timedelta(seconds=0.5),
+    )
+    worker.working.run = run_when_called
+    asyncio.run(worker.working.work())
