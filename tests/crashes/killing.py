@@ -17,7 +17,9 @@ from tests.crashes.scenarios import GROWN_BY, Scenario
 from tests.e2e.product import ENDED, Product
 from tests.e2e.sites import DeclaredSite
 
-PATIENCE_S = 120.0
+SEEN_WITHIN_S = 30.0
+"""After an operation has ended, who watches it knows."""
+
 DEAD_S = 0.7
 """How long a BMC stays dead while the worker goes on: several tries long."""
 
@@ -33,6 +35,8 @@ class Killer:
     """Leaves orders for the worker, and keeps another worker ready."""
 
     product: Product
+    patience_s: float = 120.0
+    """How long the worker may take to come to the point."""
     _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
     _called: Path = field(init=False)
 
@@ -59,7 +63,7 @@ class Killer:
         return scenario.finish(operation)
 
     def wait_until_worker_is_dead(self, site: DeclaredSite) -> None:
-        code = self.product.processes["worker"].wait(timeout=PATIENCE_S)
+        code = self.product.processes["worker"].wait(timeout=self.patience_s)
         died_of_it = code == -signal.SIGKILL and (self.folder / f"{site.name}.reached").exists()
         assert died_of_it, f"it died of something else ({code}): {self.product.log('worker')[-2000:]}"
 
@@ -155,7 +159,7 @@ class Killer:
         (self.folder / f"{site.name}.over").touch()
 
     def _wait_for(self, true: Callable[[], bool]) -> None:
-        deadline = time.monotonic() + PATIENCE_S
+        deadline = time.monotonic() + self.patience_s
         while not true():
             assert time.monotonic() < deadline, self.product.log("worker")[-2000:]
             time.sleep(0.02)
@@ -182,7 +186,7 @@ class Watcher(threading.Thread):
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if kind is None:
-            self.join(timeout=PATIENCE_S)
+            self.join(timeout=SEEN_WITHIN_S)
             assert self.seen, "nothing was seen"
             assert self.seen[-1]["state"] in ENDED, self.seen[-1]["state"]
 

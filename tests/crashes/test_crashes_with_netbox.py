@@ -27,6 +27,10 @@ pytestmark = [
 ]
 
 
+PATIENCE_S = 400.0
+"""NetBox takes a tenth of a second for each object, and longer on a busy machine."""
+
+
 @dataclass(frozen=True)
 class Left:
     """What an onboarding left in NetBox, and how many objects it made on the way."""
@@ -60,7 +64,7 @@ def on_netbox(
 def onboarded(
     on_netbox: Product, netbox_template: str, session_stack: Stack, tmp_path_factory: pytest.TempPathFactory
 ) -> Callable[[Cell | None], Left]:
-    killer = Killer(on_netbox)
+    killer = Killer(on_netbox, patience_s=PATIENCE_S)
 
     def onboard(cell: Cell | None) -> Left:
         empty_netbox(session_stack, netbox_template)
