@@ -29,7 +29,7 @@ def named_activities(workflow: type) -> set[str]:
         seen.add(name)
         for value in vars(sys.modules[name]).values():
             if isinstance(value, Activity):
-                found.add(value.name)  # pyright: ignore[reportUnknownMemberType, reportUnknownArgumentType]
+                found.add(value.name)
             to_see += of_ours(value)
     return found
 
