@@ -30,9 +30,9 @@ from worker.interception import ErrorTranslation
 from worker.logs import to_stderr
 
 REPORTED_S = 0.05
-REPORTED_WITHIN_S = 1.0
-"""After its result was returned an activity is taken to be reported when the next one of its site starts, but not before the
-first of these, or when the second is over."""
+NOTHING_FOLLOWS_S = 1.0
+"""After its result was returned an activity is taken to be reported when the first of these is over. What starts next at its site is
+where it is `after`; if nothing does within the second, that is where."""
 LOOK_EVERY_S = 0.02
 _SITE = re.compile(r"^site/([^/]+)/")
 
@@ -124,8 +124,10 @@ class Killing(ActivityInboundInterceptor):
         if order is None:
             return await self.next.execute_activity(input)
         ours = activity.info().activity_type == order.activity
-        since = time.monotonic() - self.returned.get(order.site, float("inf"))
-        if (ours and order.point == "before") or since > REPORTED_S:
+        returned = self.returned.get(order.site)
+        if returned is not None:
+            await asyncio.sleep(returned + REPORTED_S - time.monotonic())
+        if returned is not None or (ours and order.point == "before"):
             order.reach()
         await order.stand(self._outbound.heartbeat)
         result = await self.next.execute_activity(input)
@@ -134,7 +136,7 @@ class Killing(ActivityInboundInterceptor):
         await order.stand(self._outbound.heartbeat)
         if ours and order.point == "after" and order.site not in self.returned:
             self.returned[order.site] = time.monotonic()
-            threading.Timer(REPORTED_WITHIN_S, order.reach).start()
+            threading.Timer(NOTHING_FOLLOWS_S, order.reach).start()
         return result
 
 
