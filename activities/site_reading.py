@@ -33,7 +33,7 @@ from domain.onboarding import (
     TakeSwitchesOrder,
 )
 from domain.order import DEVICES_QUEUE
-from domain.secret import CredentialState
+from domain.secret import CredentialState, SecretsAway
 from domain.site import SiteDeclaration
 from domain.switch_readings import merged, switch_refused, take_over_unfinished, without_unfinished, wrong_serial
 from domain.switch_sight import facts_of_switch, sight_of
@@ -60,6 +60,7 @@ class SiteReading:
 
         Raises:
             LoginBudgetSpent: only in a retry: a try of an attempt that was cut off is waited out before anybody is asked.
+            SecretsAway: retried; no switch is judged by it.
         """
         site = self._shelf.get(SiteBundle, order.site.bundle).site
         found = self._shelf.get(Discovery, order.discovery).switches
@@ -79,6 +80,7 @@ class SiteReading:
 
         Raises:
             LoginBudgetSpent: only in a retry: a try of an attempt that was cut off is waited out before anybody is asked.
+            SecretsAway: retried; no switch is judged by it.
         """
         site = self._shelf.get(SiteBundle, order.site.bundle).site
         before = self._shelf.get(SwitchReadings, order.switches)
@@ -107,6 +109,8 @@ class SiteReading:
     ) -> tuple[SwitchReadings, bool]:
         try:
             taken = take_over(self._switches, switch_target(site, at), Goal.OWN, beat=beat)
+        except SecretsAway:
+            raise
         except EdgewrightError as error:
             return SwitchReadings(sightings=(switch_refused(site, at.name, error),), not_ours=(at.name,)), False
         read_already = any(sight.switch == at.name for sight in before.sights)
@@ -122,6 +126,8 @@ class SiteReading:
                 beat(at.name)
                 identity, interfaces = session.identity(), session.interfaces()
                 sight = sight_of(at.name, identity, interfaces, session.neighbors(), session.mac_table())
+        except SecretsAway:
+            raise
         except EdgewrightError as error:
             return SwitchReadings(sightings=(switch_refused(site, at.name, error),))
         wrong = wrong_serial(site, at.name, identity.serial)
@@ -173,6 +179,8 @@ class SiteReading:
     def _read_or_tell(self, target: BmcTarget) -> ServerReading:
         try:
             return self._read(target)
+        except SecretsAway:
+            raise
         except EdgewrightError as error:
             trouble = Trouble(kind=error.kind, message=error.message, do=error.do)
             return ServerReading(name=target.device, address=str(target.address), trouble=trouble)

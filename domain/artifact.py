@@ -2,10 +2,21 @@
 
 from typing import Protocol
 
+from domain.errors import Transient
 from domain.model import Model
 
 INLINE_LIMIT_BYTES = 32 * 1024
 """What is larger than this travels as an `ArtifactRef`."""
+
+
+class ArtifactsAway(Transient):
+    """The artifact store cannot be read or written now: nobody is judged by it. Every subclass stands in `AWAY`."""
+
+    kind = "artifacts-away"
+
+
+AWAY = frozenset({"artifacts-away", "artifacts-unreachable"})
+"""The kinds of `ArtifactsAway`."""
 
 
 class ArtifactRef(Model):
@@ -15,6 +26,8 @@ class ArtifactRef(Model):
 
 
 class ArtifactStore(Protocol):
+    """Every method raises `ArtifactsAway`."""
+
     def put(self, content: bytes, media_type: str = "application/json") -> ArtifactRef:
         """Stores the content under its hash; storing it again changes nothing."""
         ...

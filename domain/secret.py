@@ -6,7 +6,7 @@ from typing import Protocol
 
 from pydantic import SecretStr
 
-from domain.errors import Rejected
+from domain.errors import Rejected, Transient
 from domain.model import Model, Name
 
 
@@ -14,6 +14,19 @@ class SecretMissing(Rejected):
     """There is no secret at this path. The message names the path, never a value."""
 
     kind = "secret-missing"
+
+
+class SecretsAway(Transient):
+    """The secret store cannot be read or written now. That is no device's fault: the operation waits, nobody is judged by it.
+
+    Every subclass stands in `AWAY`, by which a workflow knows one.
+    """
+
+    kind = "secret-store-away"
+
+
+AWAY = frozenset({"secret-store-away", "vault-unreachable", "vault-sealed"})
+"""The kinds of `SecretsAway`."""
 
 
 class SecretRef(Model):
@@ -57,7 +70,7 @@ class CredentialState(Model):
 
 
 class SecretStore(Protocol):
-    """Where secrets are. Every write is on disk (fsync) when it returns."""
+    """Where secrets are. Every write is on disk (fsync) when it returns. Every method raises `SecretsAway`."""
 
     def get(self, ref: SecretRef) -> Login:
         """Raises `SecretMissing` (Rejected) naming the path, never a value."""

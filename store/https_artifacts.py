@@ -9,14 +9,14 @@ from urllib.parse import urlsplit
 
 import httpx
 
-from domain.artifact import ArtifactRef
-from domain.errors import Rejected, Throttled, Transient
+from domain.artifact import ArtifactRef, ArtifactsAway
+from domain.errors import Rejected, Throttled
 from store.artifacts import ArtifactDamaged, ArtifactMissing
 
 LOOPBACK = re.compile(r"^(localhost|127(\.\d{1,3}){3}|::1)$")
 
 
-class ArtifactsUnreachable(Transient):
+class ArtifactsUnreachable(ArtifactsAway):
     """The API does not answer, or says that it cannot at the moment."""
 
     kind = "artifacts-unreachable"

@@ -12,11 +12,15 @@ from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
-from domain.secret import CredentialSlot, CredentialState, Login, SecretRef
+from domain.secret import CredentialSlot, CredentialState, Login, SecretRef, SecretsAway
 from store import device_logins
 from store.database import Clock, utc_now
 from store.device_logins import DeviceLogins, checked
 from store.files import flush_folder, private_folder, write_whole
+
+
+class SecretFilesUnusable(SecretsAway):
+    """The folder cannot be read or written: a full or read-only disk, a mode, a mount that is gone."""
 
 
 class SecretFiles:
@@ -27,19 +31,22 @@ class SecretFiles:
 
     def get(self, ref: SecretRef) -> Login:
         file = self._secret(ref.path)
-        if not file.exists():
-            raise device_logins.missing(ref.path)
-        return device_logins.from_plain(json.loads(file.read_bytes()))
+        with self._usable():
+            if not file.exists():
+                raise device_logins.missing(ref.path)
+            return device_logins.from_plain(json.loads(file.read_bytes()))
 
     def put(self, ref: SecretRef, login: Login) -> SecretRef:
-        write_whole(self._secret(ref.path), json.dumps(device_logins.plain(login)).encode())
+        with self._usable():
+            write_whole(self._secret(ref.path), json.dumps(device_logins.plain(login)).encode())
         return ref
 
     def forget(self, ref: SecretRef) -> None:
         file = self._secret(ref.path)
-        if file.exists():
-            file.unlink(missing_ok=True)
-            flush_folder(file.parent)
+        with self._usable():
+            if file.exists():
+                file.unlink(missing_ok=True)
+                flush_folder(file.parent)
 
     def credential_state(self, site: str, device: str) -> CredentialState:
         return device_logins.state_of(self._read(site, device), site, device)
@@ -71,21 +78,33 @@ class SecretFiles:
 
     def _read(self, site: str, device: str) -> DeviceLogins:
         file = self._device(site, device)
-        return json.loads(file.read_bytes()) if file.exists() else device_logins.empty()
+        with self._usable():
+            return json.loads(file.read_bytes()) if file.exists() else device_logins.empty()
 
     @contextmanager
     def _changing(self, site: str, device: str) -> Generator[DeviceLogins]:
         """Reads, lets the caller change, writes if it differs; one at a time for a device across all processes."""
         file = self._device(site, device)
-        private_folder(file.parent)
-        number = os.open(file.parent / f".{device}.lock", os.O_CREAT | os.O_RDWR, 0o600)
+        with self._usable():
+            private_folder(file.parent)
+            number = os.open(file.parent / f".{device}.lock", os.O_CREAT | os.O_RDWR, 0o600)
+            try:
+                fcntl.flock(number, fcntl.LOCK_EX)
+                kept = self._read(site, device)
+                before = json.dumps(kept, sort_keys=True)
+                yield kept
+                after = json.dumps(kept, sort_keys=True)
+                if after != before:
+                    write_whole(file, after.encode())
+            finally:
+                os.close(number)
+
+    @contextmanager
+    def _usable(self) -> Generator[None]:
         try:
-            fcntl.flock(number, fcntl.LOCK_EX)
-            kept = self._read(site, device)
-            before = json.dumps(kept, sort_keys=True)
-            yield kept
-            after = json.dumps(kept, sort_keys=True)
-            if after != before:
-                write_whole(file, after.encode())
-        finally:
-            os.close(number)
+            yield
+        except OSError as error:
+            raise SecretFilesUnusable(
+                f"The secret store in {self._folder} cannot be used: {error.strerror or error}.",
+                do="Check that disk: is it full, read-only, gone? It is tried again; after that, retry the step.",
+            ) from error

@@ -17,8 +17,8 @@ from typing import Any, cast
 
 import httpx
 
-from domain.errors import Rejected, Throttled, Transient
-from domain.secret import CredentialSlot, CredentialState, Login, SecretRef
+from domain.errors import Rejected, Throttled
+from domain.secret import CredentialSlot, CredentialState, Login, SecretRef, SecretsAway
 from store import device_logins
 from store.database import Clock, utc_now
 from store.device_logins import DeviceLogins, checked
@@ -27,13 +27,13 @@ CHANGE_TRIES = 20
 """How often a change is tried again after somebody else's came first; each time one of them has won."""
 
 
-class VaultUnreachable(Transient):
+class VaultUnreachable(SecretsAway):
     """Vault does not answer, or says that it cannot at the moment."""
 
     kind = "vault-unreachable"
 
 
-class VaultSealed(Transient):
+class VaultSealed(SecretsAway):
     """Vault is sealed: it holds its secrets and gives none until somebody unseals it."""
 
     kind = "vault-sealed"

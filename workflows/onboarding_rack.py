@@ -8,9 +8,11 @@ from temporalio.exceptions import (
     ActivityError,
     ApplicationError,
     CancelledError,
+    FailureError,
     WorkflowAlreadyStartedError,
 )
 
+from domain import artifact, secret
 from domain.access import Place
 from domain.artifact import ArtifactRef
 from domain.finding import Report
@@ -40,11 +42,14 @@ from workflows.calls import (
     REPORT_FINDINGS,
     TAKE_OVER_CREDENTIALS,
 )
-from workflows.failures import trouble_of
+from workflows.failures import reason_of, trouble_of
 from workflows.search_attributes import of_child
 
 WINDOW = 16
 """How many servers of a rack are spoken to at once."""
+
+STORES_AWAY = artifact.AWAY | secret.AWAY
+"""Kinds of trouble that are ours and no server's: its rack stops and waits for a person, and nobody is quarantined."""
 
 PROGRESS_PARTS = 4
 """How often a rack tells its site while its servers are read."""
@@ -69,7 +74,10 @@ class ServerOnboarding:
         except ActivityError as error:
             if isinstance(error.cause, CancelledError):
                 raise
-            standing = self._standing("read", StepState.FAILED, trouble=trouble_of(error))
+            trouble = trouble_of(error)
+            if trouble.kind in STORES_AWAY and workflow.patched("stores-away"):
+                raise
+            standing = self._standing("read", StepState.FAILED, trouble=trouble)
         await self._tell_rack(standing)
         await workflow.wait_condition(lambda: self._recorded)
         return standing
@@ -106,6 +114,7 @@ class RackOnboarding:
         try:
             await self._look_for_holds()
             await self._observe()
+            self._stop_if_one_failed()
             judged = await self._judge()
             attested, recorded = await self._record(judged)
         finally:
@@ -162,6 +171,13 @@ class RackOnboarding:
     def _observed(self) -> int:
         """Children that have told, or ended without telling."""
         return sum(1 for name, child in self._children.items() if name in self._seen or child.done())
+
+    def _stop_if_one_failed(self) -> None:
+        """A child fails only where what failed is not its server: the rack is not judged by that."""
+        failed = [child.exception() for child in self._children.values() if child.done() and not child.cancelled()]
+        error = next((error for error in failed if isinstance(error, FailureError)), None)
+        if error is not None and workflow.patched("stores-away"):
+            raise ApplicationError(reason_of(error), type="rack-failed") from error
 
     async def _start(self, server: str) -> None:
         order = self._order

@@ -11,18 +11,12 @@ from tests.e2e.inventory_in_file import InventoryInFile
 from tests.e2e.product import Product
 from tests.e2e.sites import DeclaredSite
 from tests.faults.expected import ALL, CELLS, Cell
+from tests.faults.table import TABLE
 
 pytestmark = [pytest.mark.e2e, pytest.mark.matrix, pytest.mark.timeout(600)]
 
 HERE = Path(__file__).parent
 SAMPLE = 3
-TABLE = matrix.Table(
-    "faults-proof.md",
-    "Faults × onboarding",
-    "sim",
-    ("fault", "outcome", "critical findings", "warnings", "in", "touches"),
-    tuple(cell.name for cell in CELLS),
-)
 TIME_FACTOR = 0.05
 """What gives up after ten minutes at a site gives up after 30 s here."""
 

@@ -130,6 +130,16 @@ async def blocked_then_retried(recorder: Recorder) -> list[str]:
     return ["site/oslo-1/fabric", "site/oslo-1/rack/r1"]
 
 
+async def stores_away(recorder: Recorder) -> list[str]:
+    """The secret store gives nothing for one of the servers: its rack stops, and nobody is quarantined."""
+    recorder.world.secrets_away = True
+    handle = await recorder.onboard()
+    await recorder.waits_at(handle, "servers")
+    await recorder.answer(handle, "abandon")
+    await handle.result()
+    return ["site/oslo-1/fabric", "site/oslo-1/rack/r1", "site/oslo-1/server/r1-s02"]
+
+
 async def held_then_released(recorder: Recorder) -> list[str]:
     """The site is held before its passwords change; one server stays held when the site is released."""
     of_the_server = Hold(
@@ -215,7 +225,7 @@ SCENARIOS: dict[str, Callable[[Recorder], Awaitable[list[str]]]] = {
     for scenario in (
         happy, named, plan_stale, quarantined, quarantined_then_retried, cancelled, cancelled_while_blocked, blocked_then_skipped,
         held_then_released,
-        blocked_then_retried, abandoned, grown, not_ours, planned, audited, systems,
+        blocked_then_retried, stores_away, abandoned, grown, not_ours, planned, audited, systems,
         systems_skipped, scheduled,
     )
 }  # fmt: skip

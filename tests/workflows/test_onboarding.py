@@ -206,6 +206,19 @@ async def test_a_held_server_is_left_alone_and_told(environment: WorkflowEnviron
     assert "held: r1-s02" in world.outcome.reason
 
 
+async def test_a_secret_store_that_is_away_blocks_and_no_server_is_judged_by_it(
+    environment: WorkflowEnvironment, world: World
+):
+    world.secrets_away = True
+    running = await start(environment)
+    waiting = await running.waits_at("servers")
+    assert waiting.waiting[0].reason == "Vault is sealed."
+    assert (world.calls["attest"], world.calls["record rack"]) == (0, 0)
+    world.secrets_away = False
+    await running.handle.execute_update("retry", decision())
+    assert (await running.handle.result()).good == 3
+
+
 async def test_a_run_whose_row_is_anothers_ends_at_once(environment: WorkflowEnvironment, world: World):
     world.granted = False
     with pytest.raises(WorkflowFailureError):

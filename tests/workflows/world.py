@@ -92,6 +92,7 @@ class World:
     systems_left: tuple[str, ...] = ()
     systems_busy: bool = False
     servers_busy: bool = False
+    secrets_away: bool = False
     servers: tuple[str, ...] = SERVERS
     plan_hash: str = PLAN_HASH
     calls: Counter[str] = field(default_factory=Counter)
@@ -172,6 +173,10 @@ class World:
 
     @activity.defn
     async def take_over_credentials(self, order: ServerTask) -> Opened:
+        if self.secrets_away and order.server == "r1-s02":
+            # As `worker.interception` turns it into Temporal's, once the policy has given up.
+            told = {"kind": "vault-sealed", "message": "Vault is sealed.", "do": "Unseal it: vault operator unseal"}
+            raise ApplicationError("Vault is sealed.", told, type="vault-sealed", non_retryable=True)
         return Opened(changed=True)
 
     @activity.defn
