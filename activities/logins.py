@@ -58,7 +58,8 @@ class Logins[A: Account]:
 
     @contextmanager
     def open_session(self, target: DeviceTarget) -> Generator[A]:
-        """A login for reading or switching power, with our current credential, or the factory's before the take-over.
+        """A login for reading or switching power, with our current credential, or the factory's before the take-over; with
+        what a person entered, until a take-over has replaced it.
 
         Raises:
             LoginBudgetSpent: a try of this lock-out window is not known to have succeeded.
@@ -76,6 +77,7 @@ class Logins[A: Account]:
         """
         state = self.secrets.credential_state(target.site, target.device)
         slot = CredentialSlot.CURRENT if state.has_current else CredentialSlot.FACTORY
+        slot = CredentialSlot.ENTERED if state.has_entered else slot
         step = reading_step(state, slot, window_s=self.window_s(target), now=self.clock())
         if isinstance(step, Wait):
             raise self.budget_spent(target, step)

@@ -136,7 +136,7 @@ class SiteReading:
             facts=(facts_of_switch(at.name, identity, interfaces),),
             sightings=wrong,
             # Another switch than the declared one is reported, not adopted.
-            not_ours=() if state.has_current or wrong else (at.name,),
+            not_ours=() if _ours(state) or wrong else (at.name,),
         )
 
     def _state(self, site: SiteDeclaration, at: FoundAt) -> CredentialState:
@@ -167,7 +167,7 @@ class SiteReading:
         """Reads every found server that has a credential of ours. For plans and audits: changes nothing, retries nobody."""
         site = self._shelf.get(SiteBundle, order.site.bundle).site
         discovery = self._shelf.get(Discovery, order.discovery)
-        known = [at for at in discovery.servers if self._bmcs.secrets.credential_state(site.name, at.name).has_current]
+        known = [at for at in discovery.servers if _ours(self._bmcs.secrets.credential_state(site.name, at.name))]
         with ThreadPoolExecutor(SERVERS_AT_ONCE, thread_name_prefix="server") as threads:
             readings = tuple(threads.map(self._read_or_tell, (bmc_target(site, discovery, at.name) for at in known)))
         return KnownRead(
@@ -193,3 +193,8 @@ class SiteReading:
     def _target(self, task: ServerTask) -> BmcTarget:
         site = self._shelf.get(SiteBundle, task.site.bundle).site
         return bmc_target(site, self._shelf.get(Discovery, task.discovery), task.server)
+
+
+def _ours(state: CredentialState) -> bool:
+    """Opened by a credential that nobody else knows. One that a person entered is replaced by the next take-over."""
+    return state.has_current and not state.has_entered

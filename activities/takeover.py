@@ -212,6 +212,6 @@ class TakeOver[A: Account]:
         tried = " and ".join(slot.value for slot in refused)
         return CredentialsUnknown(
             f"{self._target.endpoint} refused every login we have for it ({tried}), each once.",
-            do=f"Somebody changed its password, or its account is locked. Set the {self._logins.word} back to its factory login (or put "
-            "the right one into the secret store), then retry and choose to reclaim it.",
+            do="Somebody changed its password, or its account is locked. Wait until it is unlocked, or enter the right one: "
+            f"edgewright credentials set {self._target.site}/{self._target.device} --username NAME; then retry.",
         )

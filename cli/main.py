@@ -41,7 +41,7 @@ for command, name, panel in (
     (holding.acknowledge, "ack", _OPERATE),
 ):
     app.command(name, rich_help_panel=panel)(command)
-for group in (evidence.evidence, storing.secrets, storing.artifacts, storing.tokens):
+for group in (evidence.evidence, storing.secrets, storing.credentials, storing.artifacts, storing.tokens):
     app.add_typer(group, rich_help_panel=_KEEP)
 
 

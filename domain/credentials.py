@@ -7,6 +7,8 @@ Pure. The shell that carries the steps out is `activities/bmc_login.py`. The rul
   window each credential has at most one try that is not known to have succeeded: BMCs commonly lock after three.
 - After a crash pending is tried first, then the old one, once each; if the old one opens, the password is set to the *same*
   pending again. The old one is forgotten only after a login with the new one.
+- What a person entered is tried first. Whatever opens then, the device gets a new password of ours, and the entered one is
+  forgotten with the old one.
 - If a try of this window is unaccounted for (a crash, or another operation's), nothing is tried until all are free again,
   so that every run can try all there is and ends with an answer.
 """
@@ -109,8 +111,12 @@ def next_step(
     left = tuple(slot for slot in candidates if slot not in run.refused)
     if not left:
         return GiveUp(refused=candidates)
-    # At the start everything must be free; later only what is left, for the others were tried by ourselves just now.
-    if wait := _wait(state, candidates if not run.refused else left, window_s, now):
+    # At the start everything must be free; later only what is left, for the others were tried by ourselves just now. What a
+    # person has just entered need not wait for what was refused before they did.
+    must_be_free = candidates if not run.refused else left
+    if left[0] is CredentialSlot.ENTERED:
+        must_be_free = left[:1]
+    if wait := _wait(state, must_be_free, window_s, now):
         return wait
     return TryLogin(slot=left[0])
 
@@ -118,7 +124,10 @@ def next_step(
 def _with_the_old_one(state: CredentialState, run: Run, goal: Goal, not_before: datetime | None) -> NextStep:
     if not state.has_pending:
         satisfied = (
-            run.opened is CredentialSlot.CURRENT and not run.must_change and _new_enough(state, goal, not_before)
+            run.opened is CredentialSlot.CURRENT
+            and not run.must_change
+            and not state.has_entered
+            and _new_enough(state, goal, not_before)
         )
         return Done() if satisfied else StorePending()
     if run.new_refused:
@@ -135,8 +144,12 @@ def _new_enough(state: CredentialState, goal: Goal, not_before: datetime | None)
 
 
 def slots_to_try(state: CredentialState, goal: Goal) -> tuple[CredentialSlot, ...]:
-    """In the order of trying, at most two: pending if there is one, then what opened the BMC before it."""
+    """In the order of trying, at most two: pending if there is one, then what opened the BMC before it. What a person entered
+    comes first, and one other, should they err."""
     pending = (CredentialSlot.PENDING,) if state.has_pending else ()
+    if state.has_entered:
+        before = CredentialSlot.CURRENT if state.has_current else CredentialSlot.FACTORY
+        return (CredentialSlot.ENTERED, *(pending or (before,)))
     if not state.has_current:
         return (*pending, CredentialSlot.FACTORY)
     if goal is not Goal.RECLAIM:

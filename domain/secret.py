@@ -44,11 +44,12 @@ class Login(Model):
 
 
 class CredentialSlot(StrEnum):
-    """Which of a device's credentials: what the vendor set, what we use, what we are about to use."""
+    """Which of a device's credentials: what the vendor set, what we use, what we are about to use, what a person says is right."""
 
     FACTORY = "factory"
     CURRENT = "current"
     PENDING = "pending"
+    ENTERED = "entered"
 
 
 class FailedTry(Model):
@@ -65,6 +66,7 @@ class CredentialState(Model):
     device: Name
     has_current: bool = False
     has_pending: bool = False
+    has_entered: bool = False
     current_since: datetime | None = None
     tries: tuple[FailedTry, ...] = ()
 
@@ -89,7 +91,12 @@ class SecretStore(Protocol):
         ...
 
     def promote_pending(self, site: str, device: str) -> None:
-        """Pending becomes current, and only now the old one is forgotten, in one atomic step."""
+        """Pending becomes current, and only now the old one is forgotten, with an entered one, in one atomic step."""
+        ...
+
+    def enter(self, site: str, device: str, login: Login) -> None:
+        """Keeps what a person says opens the device, as not yet tried. The next take-over begins with it and replaces it by
+        a password of ours; until then nothing that is kept is forgotten, for they may err."""
         ...
 
     def record_try(self, site: str, device: str, slot: CredentialSlot, at: datetime, window_s: float) -> bool:

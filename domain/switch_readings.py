@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from domain.access import Place
+from domain.account import LoginRefused
 from domain.errors import EdgewrightError, NotYet, Throttled, Transient
 from domain.finding import Severity, Sighting
 from domain.onboarding import SwitchReadings
@@ -50,6 +51,8 @@ def switch_refused(site: SiteDeclaration, name: str, error: EdgewrightError) -> 
     # How long to wait is another number each time, and would make each plan another one.
     message = error.message if error.retry_after_s is None else _steady(name, error)
     do = "Look at the switch if it stays so, then onboard the site again." if later else error.do
+    if isinstance(error, LoginRefused):
+        do = f"Enter the right login: edgewright credentials set {site.name}/{name} --username NAME; then retry."
     return _sighting(site, name, error.kind, message, do)
 
 

@@ -43,6 +43,7 @@ def state_of(kept: DeviceLogins, site: str, device: str) -> CredentialState:
         device=device,
         has_current=CredentialSlot.CURRENT.value in kept["logins"],
         has_pending=CredentialSlot.PENDING.value in kept["logins"],
+        has_entered=CredentialSlot.ENTERED.value in kept["logins"],
         current_since=datetime.fromisoformat(kept["since"]) if kept["since"] else None,
         tries=tuple(
             FailedTry(slot=CredentialSlot(slot), at=datetime.fromisoformat(at)) for slot, at in kept["tries"].items()
@@ -64,6 +65,11 @@ def set_pending(kept: DeviceLogins, login: Login) -> None:
     kept["tries"].pop(CredentialSlot.PENDING.value, None)
 
 
+def set_entered(kept: DeviceLogins, login: Login) -> None:
+    kept["logins"][CredentialSlot.ENTERED.value] = plain(login)
+    kept["tries"].pop(CredentialSlot.ENTERED.value, None)
+
+
 def promote(kept: DeviceLogins, site: str, device: str, now: datetime) -> None:
     """Once more, after it was promoted, changes nothing. Raises `SecretMissing`."""
     pending = kept["logins"].pop(CredentialSlot.PENDING.value, None)
@@ -73,7 +79,8 @@ def promote(kept: DeviceLogins, site: str, device: str, now: datetime) -> None:
         raise missing(f"site/{site}/device/{device}/{CredentialSlot.PENDING.value}")
     kept["logins"][CredentialSlot.CURRENT.value] = pending
     kept["since"] = now.isoformat()
-    for slot in (CredentialSlot.PENDING, CredentialSlot.CURRENT):
+    kept["logins"].pop(CredentialSlot.ENTERED.value, None)
+    for slot in (CredentialSlot.PENDING, CredentialSlot.CURRENT, CredentialSlot.ENTERED):
         kept["tries"].pop(slot.value, None)
 
 

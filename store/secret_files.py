@@ -62,6 +62,10 @@ class SecretFiles:
         with self._changing(site, device) as kept:
             device_logins.promote(kept, site, device, self._clock())
 
+    def enter(self, site: str, device: str, login: Login) -> None:
+        with self._changing(site, device) as kept:
+            device_logins.set_entered(kept, login)
+
     def record_try(self, site: str, device: str, slot: CredentialSlot, at: datetime, window_s: float) -> bool:
         with self._changing(site, device) as kept:
             return device_logins.add_try(kept, slot, at, window_s)

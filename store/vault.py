@@ -111,6 +111,9 @@ class VaultSecrets:
         now = self._clock()
         self._change(site, device, lambda kept: device_logins.promote(kept, site, device, now))
 
+    def enter(self, site: str, device: str, login: Login) -> None:
+        self._change(site, device, lambda kept: device_logins.set_entered(kept, login))
+
     def record_try(self, site: str, device: str, slot: CredentialSlot, at: datetime, window_s: float) -> bool:
         return self._change(site, device, lambda kept: device_logins.add_try(kept, slot, at, window_s))
 

@@ -1,4 +1,4 @@
-"""Secrets, artifacts and tokens."""
+"""Secrets, devices' credentials, artifacts and tokens."""
 
 from typing import Annotated
 
@@ -6,8 +6,9 @@ from fastapi import APIRouter, Path, Request, Response
 
 from api.deps import ADMINISTER, OPERATE, VIEW, KeyDep, PageDep, PrincipalDep, ServicesDep
 from api.routes.records import Nothing
-from api.services import access, keeping
+from api.services import access, credentials, keeping
 from api.services.access import NewToken, TokenRequest
+from api.services.credentials import CredentialStanding
 from api.services.keeping import SecretBody, SecretStanding
 from domain.access import Token
 from domain.artifact import ArtifactRef
@@ -36,6 +37,23 @@ async def get_secret(path: SecretPath, services: ServicesDep, principal: Princip
 @router.delete("/secrets/{path:path}", operation_id="deleteSecret", status_code=204, dependencies=[OPERATE])
 async def delete_secret(path: SecretPath, services: ServicesDep, principal: PrincipalDep) -> None:
     await keeping.forget_secret(services, principal, path)
+
+
+@router.put("/sites/{site}/devices/{device}/credentials", operation_id="enterCredentials", dependencies=[OPERATE])
+async def enter_credentials(
+    site: str, device: str, body: SecretBody, services: ServicesDep, principal: PrincipalDep
+) -> CredentialStanding:
+    """The login that opens a server's BMC or a switch, where none that we know does. The next onboarding tries it first and
+    replaces it by a password of ours."""
+    return await credentials.enter(services, principal, site, device, body)
+
+
+@router.get("/sites/{site}/devices/{device}/credentials", operation_id="getCredentialStanding", dependencies=[OPERATE])
+async def get_credentials(
+    site: str, device: str, services: ServicesDep, principal: PrincipalDep
+) -> CredentialStanding:
+    """Whether we have a credential of our own, never what it is."""
+    return await credentials.standing(services, principal, site, device)
 
 
 @router.put("/artifacts/{sha256}", operation_id="putArtifact", dependencies=[OPERATE])

@@ -1,4 +1,4 @@
-"""`secret`, `artifact`, `token`: what the API keeps. A password is read from a prompt or standard input, never from the
+"""`secret`, `credentials`, `artifact`, `token`: what the API keeps. A password is read from a prompt or standard input, never from the
 command line, where other users and the shell's history would see it."""
 
 import hashlib
@@ -18,23 +18,31 @@ from domain.access import Place, PlaceUnreadable, Role
 secrets = typer.Typer(
     name="secret", help="Secrets that declarations refer to; nobody can read one back.", no_args_is_help=True
 )
+credentials = typer.Typer(
+    name="credentials", help="What opens a server's BMC or a switch; nobody can read one back.", no_args_is_help=True
+)
 artifacts = typer.Typer(name="artifact", help="Large things by their SHA-256.", no_args_is_help=True)
 tokens = typer.Typer(name="token", help="Who may use the API (admins).", no_args_is_help=True)
 
+DeviceArgument = Annotated[str, typer.Argument(metavar="SITE/DEVICE", help="Such as oslo-1/r1-s01.")]
 PathArgument = Annotated[str, typer.Argument(metavar="PATH", help="Such as site/oslo-1/factory-bmc.")]
 
 
 @secrets.command("put")
 def put_secret(path: PathArgument, username: Annotated[str, typer.Option("--username", "-u")]) -> None:
     """Stores a user name and password. The password is asked for, or read from standard input."""
+    connect().put(f"/v1/secrets/{path}", {"username": username, "password": _password()})
+    say(f"{path} is stored.")
+
+
+def _password() -> str:
     if sys.stdin.isatty():
         password = typer.prompt("Password", hide_input=True, confirmation_prompt=True, err=True)
     else:
         password = sys.stdin.readline().rstrip("\r\n")
     if not password:
         raise CommandError("No password was given.", do="Type it, or pipe it in.", code=ExitCode.USAGE)
-    connect().put(f"/v1/secrets/{path}", {"username": username, "password": password})
-    say(f"{path} is stored.")
+    return password
 
 
 @secrets.command("show")
@@ -55,6 +63,37 @@ def delete_secret(path: PathArgument) -> None:
     """Forgets a secret."""
     connect().delete(f"/v1/secrets/{path}")
     say(f"{path} is forgotten.")
+
+
+@credentials.command("set")
+def set_credentials(device: DeviceArgument, username: Annotated[str, typer.Option("--username", "-u")]) -> None:
+    """Enters the login that opens a device, where none that is known does; onboarding tries it first and replaces it by its own.
+
+    The password is asked for, or read from standard input."""
+    connect().put(_credentials_of(device), {"username": username, "password": _password()})
+    say(f"The login of {device} is entered. Onboard its site, or retry the operation: it is tried first.")
+
+
+@credentials.command("show")
+def show_credentials(device: DeviceArgument, output: OutputOption = Output.TABLE) -> None:
+    """Says whether a device is opened by a password of ours, never what it is."""
+    found = connect().get(_credentials_of(device))
+    if output is not Output.TABLE:
+        show_data(found, output)
+        return
+    since = f" since {when(found.get('since'))} UTC" if found.get("since") else ""
+    say(f"{device} has a password of ours{since}." if found["ours"] else f"{device} has no password of ours.")
+    if found["pending"]:
+        say("Another is on its way to the device: the next onboarding finds out which is right.")
+    if found["entered"]:
+        say("A login was entered: the next onboarding tries it first.")
+
+
+def _credentials_of(device: str) -> str:
+    site, slash, name = device.partition("/")
+    if not (site and slash and name) or "/" in name:
+        raise CommandError(f"{device!r} names no device.", do="Write SITE/DEVICE.", code=ExitCode.USAGE)
+    return f"/v1/sites/{site}/devices/{name}/credentials"
 
 
 @artifacts.command("put")

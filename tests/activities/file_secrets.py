@@ -41,6 +41,7 @@ class FileSecrets:
             device=device,
             has_current=f"{site}/{device}/current" in kept["credentials"],
             has_pending=f"{site}/{device}/pending" in kept["credentials"],
+            has_entered=f"{site}/{device}/entered" in kept["credentials"],
             current_since=datetime.fromisoformat(since) if since else None,
             tries=tuple(
                 FailedTry(slot=CredentialSlot(slot), at=datetime.fromisoformat(at))
@@ -59,9 +60,13 @@ class FileSecrets:
     def promote_pending(self, site: str, device: str) -> None:
         def change(kept: dict[str, Any]) -> None:
             kept["credentials"][f"{site}/{device}/current"] = kept["credentials"].pop(f"{site}/{device}/pending")
+            kept["credentials"].pop(f"{site}/{device}/entered", None)
             kept["since"][f"{site}/{device}"] = datetime.now().astimezone().isoformat()
 
         self._change(change)
+
+    def enter(self, site: str, device: str, login: Login) -> None:
+        self._change(lambda kept: kept["credentials"].update({f"{site}/{device}/entered": _plain(login)}))
 
     def record_try(self, site: str, device: str, slot: CredentialSlot, at: datetime, window_s: float) -> bool:
         key = f"{site}/{device}/{slot.value}"

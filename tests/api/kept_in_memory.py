@@ -36,7 +36,7 @@ from domain.operation import (
     WaitingRecord,
 )
 from domain.paging import Page, PageRequest
-from domain.secret import Login, SecretRef
+from domain.secret import CredentialState, Login, SecretRef
 from domain.totals import Totals
 
 
@@ -363,6 +363,12 @@ class KeptSecrets:
 
     def forget(self, ref: SecretRef) -> None:
         self.kept.pop(ref.path, None)
+
+    def enter(self, site: str, device: str, login: Login) -> None:
+        self.kept[f"{site}/{device}"] = login
+
+    def credential_state(self, site: str, device: str) -> CredentialState:
+        return CredentialState(site=site, device=device, has_entered=f"{site}/{device}" in self.kept)
 
 
 class KeptArtifacts:

@@ -174,6 +174,19 @@ async def test_a_list_comes_in_pages(api: Api) -> None:
     assert names == ["c0", "c1", "c2", "c3", "c4"]
 
 
+async def test_a_devices_login_is_entered_for_declared_devices_only_and_never_read_back(api: Api) -> None:
+    await api.declare()
+    body = {"username": "root", "password": "hunter2"}
+    entered = await api.send("PUT", "/v1/sites/oslo-1/devices/r1-s01/credentials", json=body)
+    assert (entered.status_code, entered.json()["entered"], entered.json()["ours"]) == (200, True, False)
+    shown = await api.send("GET", "/v1/sites/oslo-1/devices/r1-s01/credentials")
+    assert shown.json() == entered.json()
+    mistyped = await api.send("PUT", "/v1/sites/oslo-1/devices/r1-s10/credentials", json=body)
+    assert (mistyped.status_code, mistyped.json()["type"].rpartition(":")[2]) == (404, "device-unknown")
+    assert "hunter2" not in entered.text + shown.text + mistyped.text + str(api.audit)
+    assert any("credential.enter" in str(event) for event in api.audit)
+
+
 async def test_a_secret_is_never_read_back(api: Api) -> None:
     body = {"username": "root", "password": "hunter2"}
     stored = await api.send("PUT", "/v1/secrets/fleet/bmc", json=body)

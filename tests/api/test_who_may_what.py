@@ -35,6 +35,7 @@ class Rule:
 
 VIEW, WORK, RULE = Role.VIEWER, Role.OPERATOR, Role.ADMIN
 ARTIFACT = "0" * 64
+CREDENTIALS = "/v1/sites/oslo-1/devices/r1-s01/credentials"
 RULES: dict[str, Rule] = {
     "healthz": Rule(None, "/healthz", ANYWHERE),
     "readyz": Rule(None, "/readyz", ANYWHERE),
@@ -87,6 +88,8 @@ RULES: dict[str, Rule] = {
     "putSecret": Rule(WORK, "/v1/secrets/site/oslo-1/bmc", body={"username": "u", "password": "p"}, elsewhere=403),
     "getSecretStanding": Rule(WORK, "/v1/secrets/site/oslo-1/bmc", elsewhere=403),
     "deleteSecret": Rule(WORK, "/v1/secrets/site/oslo-1/bmc", elsewhere=403),
+    "enterCredentials": Rule(WORK, CREDENTIALS, body={"username": "u", "password": "p"}),
+    "getCredentialStanding": Rule(WORK, CREDENTIALS),
     "putArtifact": Rule(WORK, f"/v1/artifacts/{ARTIFACT}", ANYWHERE),
     "getArtifact": Rule(VIEW, f"/v1/artifacts/{ARTIFACT}", ANYWHERE),
     "findArtifact": Rule(VIEW, f"/v1/artifacts/{ARTIFACT}", ANYWHERE),

@@ -186,6 +186,18 @@ def test_a_password_comes_from_standard_input_and_is_never_shown(served: Running
     assert served.edgewright("secret", "show", "fleet/other").code == ExitCode.NOT_FOUND
 
 
+def test_a_devices_login_is_entered_from_standard_input(served: Running, site_file: Callable[..., str]) -> None:
+    served.edgewright("apply", "-f", site_file(), "--plan-hash", "0" * 64)
+    ran = served.edgewright("credentials", "set", "oslo-1/r1-s01", "--username", "root", stdin="hunter2\n")
+    assert ran.code == ExitCode.OK, ran.err
+    assert served.services.secrets.kept["oslo-1/r1-s01"].password.get_secret_value() == "hunter2"
+    shown = served.edgewright("credentials", "show", "oslo-1/r1-s01")
+    assert "has no password of ours" in shown.out + shown.err
+    assert "A login was entered" in shown.out + shown.err
+    assert "hunter2" not in ran.out + ran.err + shown.out + shown.err
+    assert served.edgewright("credentials", "show", "r1-s01").code == ExitCode.USAGE
+
+
 def test_an_artifact_is_stored_under_its_hash(served: Running, tmp_path: Path) -> None:
     file = tmp_path / "report.json"
     file.write_bytes(b"{}")

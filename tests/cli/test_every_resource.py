@@ -23,6 +23,7 @@ COMMANDS: dict[str, str] = {
     "getFinding": "describe finding", "acknowledgeFinding": "ack", "listHolds": "get holds", "placeHold": "hold",
     "getHold": "describe hold", "releaseHold": "release", "listEvidence": "get evidence", "getEvidence": "describe evidence",
     "listAudit": "get audit", "getEvidenceKey": "evidence export", "exportEvidence": "evidence export", "putSecret": "secret put",
+    "enterCredentials": "credentials set", "getCredentialStanding": "credentials show",
     "getSecretStanding": "secret show", "deleteSecret": "secret delete", "putArtifact": "artifact put",
     "getArtifact": "artifact get", "listTokens": "get tokens", "createToken": "token create", "getToken": "describe token",
     "revokeToken": "token revoke",

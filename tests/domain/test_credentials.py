@@ -33,17 +33,29 @@ from domain.credentials import (
 from domain.secret import CredentialSlot, CredentialState, FailedTry
 
 PENDING, CURRENT, FACTORY = CredentialSlot.PENDING, CredentialSlot.CURRENT, CredentialSlot.FACTORY
+ENTERED = CredentialSlot.ENTERED
 NOW = datetime(2026, 11, 24, 3, 0, tzinfo=UTC)
 WINDOW_S = 300.0
 AGES_S = (1.0, 100.0, 299.0, 301.0)
 
 
 def state(
-    *, current: bool = False, pending: bool = False, tries: dict[CredentialSlot, float] | None = None, since=None
+    *,
+    current: bool = False,
+    pending: bool = False,
+    entered: bool = False,
+    tries: dict[CredentialSlot, float] | None = None,
+    since=None,
 ):
     made = tuple(FailedTry(slot=slot, at=NOW - timedelta(seconds=age)) for slot, age in (tries or {}).items())
     return CredentialState(
-        site="s", device="d", has_current=current, has_pending=pending, tries=made, current_since=since
+        site="s",
+        device="d",
+        has_current=current,
+        has_pending=pending,
+        has_entered=entered,
+        tries=made,
+        current_since=since,
     )
 
 
@@ -57,15 +69,16 @@ def subsets[T](items: tuple[T, ...]) -> Iterator[tuple[T, ...]]:
 
 def every_case() -> Iterator[tuple[CredentialState, Run, Goal]]:
     """All combinations of what is stored, what was tried when, and what a run can have learnt."""
-    slots = (PENDING, CURRENT, FACTORY)
-    for current, pending, goal in product((False, True), (False, True), Goal):
+    for current, pending, entered, goal in product((False, True), (False, True), (False, True), Goal):
+        # Which slots there are decides; all others at once would be a million cases more and not another decision.
+        slots = (ENTERED, PENDING, CURRENT if current else FACTORY) if entered else (PENDING, CURRENT, FACTORY)
         tries = (
             dict(zip(chosen, ages, strict=True))
             for chosen in subsets(slots)
             for ages in product(AGES_S, repeat=len(chosen))
         )
         for tried in tries:
-            known = state(current=current, pending=pending, tries=tried)
+            known = state(current=current, pending=pending, entered=entered, tries=tried)
             for opened in (None, *slots):
                 for refused in subsets(slots):
                     for must, new_refused, changed in product((False, True), repeat=3):
@@ -98,18 +111,19 @@ def test_in_every_state_there_is_a_next_step_and_it_keeps_the_rules() -> None:
                 assert len(recent) < MOST_TRIES
                 assert slot in slots_to_try(known, goal)
             case StorePending():
-                assert run.opened in (CURRENT, FACTORY), "a new password is only made with a login in hand"
+                assert run.opened in (ENTERED, CURRENT, FACTORY), "a new password is only made with a login in hand"
                 assert not known.has_pending or run.new_refused, (
                     "a pending one is never overwritten unless it was refused"
                 )
             case ChangePassword():
                 assert known.has_pending, "the BMC never sees a password that is not stored"
-                assert run.opened in (CURRENT, FACTORY)
+                assert run.opened in (ENTERED, CURRENT, FACTORY)
             case Promote():
                 assert run.opened is PENDING, "the old one is forgotten only after a login with the new one"
             case Done():
                 assert run.opened is CURRENT
                 assert not known.has_pending
+                assert not known.has_entered, "what a person knows is replaced"
             case GiveUp(refused=refused):
                 assert set(refused) <= run.refused, "nothing is given up on before all there is was tried in this run"
             case Wait(retry_after_s=pause):

@@ -28,6 +28,8 @@ class Cell:
     reason: str = ""
     """Part of what the findings say: a right finding with a wrong reason is no help at night."""
     once_onboarded: bool = False
+    walk: str = "mend"
+    """What a person does before the retry: a name in `tests.faults.walking`."""
 
     @property
     def name(self) -> str:
@@ -37,7 +39,8 @@ class Cell:
 
     @property
     def touches(self) -> int:
-        return 1 if self.state == "partial" else 0
+        """The retry, and a password that is entered."""
+        return (1 if self.state == "partial" else 0) + ("enter" in self.walk)
 
 
 def rides_out(fault: str, target: str, times: int | None = None, **arguments: Any) -> Cell:
@@ -79,6 +82,10 @@ def not_taken_over(fault: str, target: str, kind: str, **arguments: Any) -> Cell
     return Cell(fault, target, arguments, state="partial", critical=frozenset({kind}), available=ALL)
 
 
+def walked(cell: Cell, walk: str) -> Cell:
+    return replace(cell, walk=walk)
+
+
 def later(cell: Cell) -> Cell:
     return replace(cell, once_onboarded=True)
 
@@ -102,7 +109,7 @@ CELLS = (
     rides_out("lie", S, about="patch"),
     quarantined("lie", S, "password-not-taken", about="password"),
     quarantined("locked-out", S, "credentials-unknown"),
-    quarantined("password-unknown", S, "credentials-unknown"),
+    walked(quarantined("password-unknown", S, "credentials-unknown"), "enter the right password"),
     # Once it is discovered: reading gives up, or names the part that it could not read
     quarantined("stall", S, "bmc-unreachable", reason="did not answer within", path="/redfish/v1/Systems"),
     quarantined("drop", S, "bmc-unreachable", reason="broke the connection", path="/redfish/v1/Systems"),
@@ -134,16 +141,20 @@ CELLS = (
     Cell("switch-lie", LEAF, {"what": "serial"}, state="partial", critical=frozenset({"serial-mismatch"}), available=ALL),
     rides_out("switch-lie", LEAF, what="links"),
     not_taken_over("switch-apply-fails", LEAF, "switch-rolled-back"),
-    not_taken_over("switch-apply-hangs", LEAF, "apply-unfinished", state="readying"),
+    walked(
+        not_taken_over("switch-apply-hangs", LEAF, "apply-unfinished", state="readying"), "mend, restart the switch"
+    ),
     rides_out("switch-confirm-fails", LEAF),
     rides_out("switch-reboot", LEAF, seconds=2),
     not_taken_over("switch-reboot", LEAF, "switch-refused", state="apply", seconds=2),
-    not_taken_over("switch-lie", LEAF, "password-not-taken", what="apply"),
+    walked(not_taken_over("switch-lie", LEAF, "password-not-taken", what="apply"), "mend, wait for the window"),
     rides_out("switch-foreign-apply", LEAF, patch='{"system":{"hostname":"other"}}', when="after-diff"),
     unverified("stall", LEAF, "switch-unreachable", path="/nvue_v1/interface"),
     rides_out("expired-certificate", LEAF),
     rides_out("other-certificate", LEAF),
     later(unverified("other-certificate", LEAF, "switch-certificate-changed")),
     # The installer's password, which the declaration names, is gone with the reset.
-    unverified("switch-factory-reset", LEAF, "switch-login-refused"),
+    walked(
+        unverified("switch-factory-reset", LEAF, "switch-login-refused"), "set a password at the console, enter it"
+    ),
 )  # fmt: skip

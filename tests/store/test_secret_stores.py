@@ -92,6 +92,24 @@ def test_pending_becomes_current_in_one_step_and_twice_is_once(another: Opener, 
     assert secrets.credential("oslo-1", "r1-s01", CredentialSlot.CURRENT) == login("new")
 
 
+def test_an_entered_login_forgets_nothing_until_a_password_of_ours_is_proved(
+    another: Opener, secrets: SecretStore
+) -> None:
+    secrets.store_pending("oslo-1", "r1-s01", login("ours"))
+    secrets.promote_pending("oslo-1", "r1-s01")
+    secrets.enter("oslo-1", "r1-s01", login("mistyped"))
+    secrets.record_try("oslo-1", "r1-s01", CredentialSlot.ENTERED, NOW, 300)
+    secrets.enter("oslo-1", "r1-s01", login("right"))
+    state = another().credential_state("oslo-1", "r1-s01")
+    assert (state.has_entered, state.has_current, state.tries) == (True, True, ())
+    assert another().credential("oslo-1", "r1-s01", CredentialSlot.ENTERED) == login("right")
+    assert secrets.credential("oslo-1", "r1-s01", CredentialSlot.CURRENT) == login("ours")
+    secrets.store_pending("oslo-1", "r1-s01", login("newer"))
+    assert secrets.credential_state("oslo-1", "r1-s01").has_entered
+    secrets.promote_pending("oslo-1", "r1-s01")
+    assert not another().credential_state("oslo-1", "r1-s01").has_entered
+
+
 def test_nothing_pending_cannot_be_promoted(secrets: SecretStore) -> None:
     with pytest.raises(SecretMissing):
         secrets.promote_pending("oslo-1", "r1-s01")
