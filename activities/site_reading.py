@@ -15,10 +15,11 @@ from activities.heartbeat import beat, is_retry
 from activities.switch_login import SwitchLogins
 from activities.takeover import check_budget, take_over
 from domain.artifact import ArtifactStore
-from domain.bmc import BmcTarget, Goal
+from domain.bmc import BmcTarget, Goal, TakenOver
 from domain.discovery import Discovery, FoundAt
-from domain.errors import EdgewrightError
+from domain.errors import EdgewrightError, Transient
 from domain.judgement import ServerReading, Trouble
+from domain.nvue import SwitchTarget
 from domain.onboarding import (
     KnownRead,
     Opened,
@@ -33,7 +34,7 @@ from domain.onboarding import (
     TakeSwitchesOrder,
 )
 from domain.order import DEVICES_QUEUE
-from domain.secret import CredentialState, SecretsAway
+from domain.secret import STORE_TROUBLE, CredentialState
 from domain.site import SiteDeclaration
 from domain.switch_readings import merged, switch_refused, take_over_unfinished, without_unfinished, wrong_serial
 from domain.switch_sight import facts_of_switch, sight_of
@@ -60,7 +61,7 @@ class SiteReading:
 
         Raises:
             LoginBudgetSpent: only in a retry: a try of an attempt that was cut off is waited out before anybody is asked.
-            SecretsAway: retried; no switch is judged by it.
+            SecretsAway, SecretsRefused: the store's trouble; no switch is judged by it.
         """
         site = self._shelf.get(SiteBundle, order.site.bundle).site
         found = self._shelf.get(Discovery, order.discovery).switches
@@ -80,7 +81,7 @@ class SiteReading:
 
         Raises:
             LoginBudgetSpent: only in a retry: a try of an attempt that was cut off is waited out before anybody is asked.
-            SecretsAway: retried; no switch is judged by it.
+            SecretsAway, SecretsRefused: the store's trouble; no switch is judged by it.
         """
         site = self._shelf.get(SiteBundle, order.site.bundle).site
         before = self._shelf.get(SwitchReadings, order.switches)
@@ -108,13 +109,22 @@ class SiteReading:
         self, site: SiteDeclaration, at: FoundAt, before: SwitchReadings
     ) -> tuple[SwitchReadings, bool]:
         try:
-            taken = take_over(self._switches, switch_target(site, at), Goal.OWN, beat=beat)
-        except SecretsAway:
+            taken = self._taken_over(switch_target(site, at))
+        except STORE_TROUBLE:
             raise
         except EdgewrightError as error:
             return SwitchReadings(sightings=(switch_refused(site, at.name, error),), not_ours=(at.name,)), False
         read_already = any(sight.switch == at.name for sight in before.sights)
         return SwitchReadings() if read_already else self._read_switch(site, at), taken.changed
+
+    def _taken_over(self, target: SwitchTarget) -> TakenOver:
+        """A lost answer is no switch that refuses: once more, at once. The budget of logins has room for two runs and no third."""
+        try:
+            return take_over(self._switches, target, Goal.OWN, beat=beat)
+        except Transient as error:
+            if error.retry_after_s is not None or isinstance(error, STORE_TROUBLE):
+                raise
+            return take_over(self._switches, target, Goal.OWN, beat=beat)
 
     def _read_switch(self, site: SiteDeclaration, at: FoundAt) -> SwitchReadings:
         state = self._state(site, at)
@@ -126,7 +136,7 @@ class SiteReading:
                 beat(at.name)
                 identity, interfaces = session.identity(), session.interfaces()
                 sight = sight_of(at.name, identity, interfaces, session.neighbors(), session.mac_table())
-        except SecretsAway:
+        except STORE_TROUBLE:
             raise
         except EdgewrightError as error:
             return SwitchReadings(sightings=(switch_refused(site, at.name, error),))
@@ -179,7 +189,7 @@ class SiteReading:
     def _read_or_tell(self, target: BmcTarget) -> ServerReading:
         try:
             return self._read(target)
-        except SecretsAway:
+        except STORE_TROUBLE:
             raise
         except EdgewrightError as error:
             trouble = Trouble(kind=error.kind, message=error.message, do=error.do)

@@ -17,16 +17,22 @@ class SecretMissing(Rejected):
 
 
 class SecretsAway(Transient):
-    """The secret store cannot be read or written now. That is no device's fault: the operation waits, nobody is judged by it.
-
-    Every subclass stands in `AWAY`, by which a workflow knows one.
-    """
+    """The secret store cannot be read or written now."""
 
     kind = "secret-store-away"
 
 
-AWAY = frozenset({"secret-store-away", "vault-unreachable", "vault-sealed"})
-"""The kinds of `SecretsAway`."""
+class SecretsRefused(Rejected):
+    """The secret store does not let us."""
+
+    kind = "secret-store-refused"
+
+
+STORE_TROUBLE = (SecretsAway, SecretsRefused)
+"""The store's trouble is no device's fault: the operation waits, and nobody is judged by it."""
+
+AWAY = frozenset({"secret-store-away", "secret-store-refused", "vault-unreachable", "vault-sealed", "vault-refused"})
+"""The kinds of these and of all their subclasses, by which a workflow knows them."""
 
 
 class SecretRef(Model):
@@ -72,7 +78,7 @@ class CredentialState(Model):
 
 
 class SecretStore(Protocol):
-    """Where secrets are. Every write is on disk (fsync) when it returns. Every method raises `SecretsAway`."""
+    """Where secrets are. Every write is on disk (fsync) when it returns. Every method raises `SecretsAway` or `SecretsRefused`."""
 
     def get(self, ref: SecretRef) -> Login:
         """Raises `SecretMissing` (Rejected) naming the path, never a value."""

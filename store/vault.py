@@ -17,8 +17,8 @@ from typing import Any, cast
 
 import httpx
 
-from domain.errors import Rejected, Throttled
-from domain.secret import CredentialSlot, CredentialState, Login, SecretRef, SecretsAway
+from domain.errors import Throttled
+from domain.secret import CredentialSlot, CredentialState, Login, SecretRef, SecretsAway, SecretsRefused
 from store import device_logins
 from store.database import Clock, utc_now
 from store.device_logins import DeviceLogins, checked
@@ -45,7 +45,7 @@ class VaultThrottled(Throttled):
     kind = "vault-throttled"
 
 
-class VaultRefused(Rejected):
+class VaultRefused(SecretsRefused):
     """Vault does not let this token do this, or has nothing where we look. The message names the path, never a value."""
 
     kind = "vault-refused"

@@ -49,9 +49,7 @@ async def enter_credentials(
 
 
 @router.get("/sites/{site}/devices/{device}/credentials", operation_id="getCredentialStanding", dependencies=[OPERATE])
-async def get_credentials(
-    site: str, device: str, services: ServicesDep, principal: PrincipalDep
-) -> CredentialStanding:
+async def get_credentials(site: str, device: str, services: ServicesDep, principal: PrincipalDep) -> CredentialStanding:
     """Whether we have a credential of our own, never what it is."""
     return await credentials.standing(services, principal, site, device)
 

@@ -37,9 +37,7 @@ async def enter(
     place = await _place_of(services, principal, site, device)
     login = Login(username=body.username, password=body.password)
     await in_thread(services.secrets.enter, site, device, login)
-    event = AuditEvent(
-        at=now(), who=principal.name, action="credential.enter", object=f"{site}/{device}", place=place
-    )
+    event = AuditEvent(at=now(), who=principal.name, action="credential.enter", object=f"{site}/{device}", place=place)
     await services.record(event)
     return await _read(services, site, device)
 

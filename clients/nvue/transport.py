@@ -228,7 +228,7 @@ class Transport:
             case 403 if self._all_forbidden():
                 return FactoryPasswordUnchanged(
                     f"The switch {self.address} answers 403 to everything: its factory password was never changed.",
-                    do="Log in once (console or SSH), set a password and enter it: edgewright credentials set SITE/SWITCH; then retry.",
+                    do="Log in once (console or SSH) and set a password, or let zero-touch provisioning do it; then retry.",
                 )
             case 403:
                 return SwitchForbidden(

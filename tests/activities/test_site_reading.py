@@ -7,17 +7,29 @@ from pathlib import Path
 import pytest
 from temporalio.testing import ActivityEnvironment
 
+from activities.logins import Logins
+from activities.site_reading import SiteReading
+from activities.switch_login import SwitchDoors
 from activities.trust import pin_ref
 from domain.account import LoginBudgetSpent, LoginRefused
 from domain.artifact import ArtifactRef
 from domain.bmc import BmcCertificateChanged
 from domain.discovery import Discovery
 from domain.judgement import ServerReading
-from domain.onboarding import KnownRead, ReadKnownOrder, ServerReadings
-from domain.secret import CredentialSlot
+from domain.onboarding import (
+    KnownRead,
+    ReadKnownOrder,
+    ReadSwitchesOrder,
+    ServerReadings,
+    SwitchReadings,
+    TakeSwitchesOrder,
+)
+from domain.secret import CredentialSlot, SecretsAway
 from domain.targets import NotFoundOnNetwork
+from store.artifacts import ArtifactFolder
+from store.vault import VaultAddress, VaultSecrets
 from tests.activities.reading_world import WINDOW_S, ReadingWorld
-from tests.lab.virtual.site_fixtures import TestSite, running_site
+from tests.lab.virtual.site_fixtures import TestSite, free_port, running_site
 
 SITE = "lab-one-rack"
 
@@ -187,3 +199,19 @@ def test_a_server_that_was_not_found_is_asked_nothing(world: ReadingWorld) -> No
     without = world.shelf.put(discovery.model_copy(update={"servers": others}))
     with pytest.raises(NotFoundOnNetwork, match="No BMC answers for r1-s03"):
         world.reading.read_server(world.task("r1-s03", without))
+
+
+def test_a_secret_store_that_is_away_is_no_switchs_trouble(world: ReadingWorld, tmp_path: Path) -> None:
+    """Vault on a port where nobody listens: read and taken over is nobody, and nobody is told of."""
+    discovery = world.discovery()
+    token = tmp_path / "token"
+    token.write_text("t")
+    away = VaultSecrets(VaultAddress(url=f"http://127.0.0.1:{free_port()}", token_file=token))
+    logins = Logins(SwitchDoors(world.switches, away), away, world.clock)
+    reading = SiteReading(world.bmc_logins, logins, ArtifactFolder(tmp_path / "worker" / "artifacts"))
+    with pytest.raises(SecretsAway):
+        ActivityEnvironment().run(reading.read_switches, ReadSwitchesOrder(site=world.ref, discovery=discovery))
+    not_ours = world.shelf.put(SwitchReadings(not_ours=("r1-leaf-a",)))
+    order = TakeSwitchesOrder(site=world.ref, discovery=discovery, switches=not_ours)
+    with pytest.raises(SecretsAway):
+        ActivityEnvironment().run(reading.take_over_switches, order)

@@ -153,7 +153,7 @@ def test_a_switch_whose_password_somebody_changed_is_for_a_person_and_says_switc
     world.factory("switch", world.site.login("r1-leaf-a"), password="EWSECRET-wrong-one")
     with pytest.raises(CredentialsUnknown, match="refused every login") as refused:
         take_over(world.switch_logins, world.switch("r1-leaf-a"), Goal.OWN)
-    assert "Set the switch back" in refused.value.do
+    assert f"edgewright credentials set {SITE}/r1-leaf-a --username NAME" in refused.value.do
     assert "BMC" not in str(refused.value)
 
 

@@ -108,7 +108,7 @@ def secrets_full(product: Product, site: DeclaredSite) -> Iterator[None]:
     folder = Path(product.environment["EDGEWRIGHT_SECRETS_DIR"])
     copy = folder.with_name("secrets-copy")
     shutil.copytree(folder, copy)
-    _mount("-t", "tmpfs", "-o", "size=256k,mode=0700", "none", str(folder))
+    _mount("-t", "tmpfs", "-o", "size=4m,mode=0700", "none", str(folder))
     try:
         shutil.copytree(copy, folder, dirs_exist_ok=True)
         with (folder / "filler").open("wb") as filler:

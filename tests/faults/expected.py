@@ -132,9 +132,15 @@ CELLS = (
     Cell("cable-swapped", f"{LEAF}:swp1", {"with": f"{LEAF}:swp2"}, critical=frozenset({"cable-swapped"}), available=frozenset()),
     # No cable is declared at swp9, so the only wrong one is that of swp1; it says where its plug is.
     quarantined("cable-wrong-port", f"{LEAF}:swp1", "cable-missing", to=f"{LEAF}:swp9", reason="r1-leaf-a swp9 instead"),
+    # Between two switches nobody is quarantined.
+    Cell("cable-unplugged", f"{LEAF}:eth0", critical=frozenset({"cable-missing"}), available=ALL),
     # Switches
     unverified("refuse", LEAF, "switch-not-found"),
     unverified("stall", LEAF, "switch-not-found"),
+    unverified("drop", LEAF, "switch-not-found"),
+    rides_out("drop", LEAF, 1, path="/nvue_v1/interface"),
+    rides_out("drop", LEAF, 1, method="PATCH", when="after"),
+    rides_out("reboot", LEAF, 1, path="/nvue_v1/interface"),
     rides_out("slow", LEAF, seconds=1),
     rides_out("error", LEAF, 1, status=503, path="/nvue_v1/interface"),
     # Another serial, but it sees the cables.
@@ -158,3 +164,13 @@ CELLS = (
         unverified("switch-factory-reset", LEAF, "switch-login-refused"), "set a password at the console, enter it"
     ),
 )  # fmt: skip
+
+NOT_ONBOARDINGS = {
+    "bios-ignores": "onboarding changes no BIOS setting",
+    "media-ejected": "onboarding inserts no media",
+    "drive-refuses-erase": "onboarding erases no drive: that a server is new is attested",
+    "drive-stalls-erase": "onboarding erases no drive",
+    "drive-lies-erase": "onboarding erases no drive",
+    "firmware-update-fails": "onboarding compares firmware and updates none",
+}
+"""Faults of the switchboard without a cell, and why: what onboarding never does cannot go wrong in it. tests/clients/redfish has them."""

@@ -10,12 +10,12 @@ from pydantic import SecretStr
 from domain import artifact, secret
 from domain.artifact import ArtifactsAway
 from domain.errors import EdgewrightError
-from domain.secret import CredentialSlot, Login, SecretRef, SecretsAway
+from domain.secret import CredentialSlot, Login, SecretRef, SecretsAway, SecretsRefused
 from store.artifacts import ArtifactFolder
 from store.database import utc_now
 from store.https_artifacts import ArtifactsUnreachable
 from store.secret_files import SecretFiles
-from store.vault import VaultSealed, VaultUnreachable
+from store.vault import VaultRefused, VaultSealed, VaultUnreachable
 
 LOGIN = Login(username="admin", password=SecretStr("first"))
 REF = SecretRef(path="site/oslo-1/bmc")
@@ -58,6 +58,9 @@ def test_artifacts_that_cannot_be_written_are_away(tmp_path: Path, full: None) -
         ArtifactFolder(tmp_path / "artifacts").put(b"{}")
 
 
-@pytest.mark.parametrize("error", [SecretsAway, VaultSealed, VaultUnreachable, ArtifactsAway, ArtifactsUnreachable])
+@pytest.mark.parametrize(
+    "error",
+    [SecretsAway, SecretsRefused, VaultRefused, VaultSealed, VaultUnreachable, ArtifactsAway, ArtifactsUnreachable],
+)
 def test_a_workflow_knows_each_of_them_by_its_kind(error: type[EdgewrightError]) -> None:
     assert error.kind in secret.AWAY | artifact.AWAY
