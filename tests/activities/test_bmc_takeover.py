@@ -211,7 +211,7 @@ def test_a_password_changed_by_somebody_else_costs_one_failed_try_and_is_for_a_p
     world.bmc.password = "set at the console"
     with pytest.raises(CredentialsUnknown, match="refused every login") as refused:
         take_over(world.logins, world.target, Goal.OWN)
-    assert "reclaim" in refused.value.do
+    assert "edgewright credentials set" in refused.value.do
     assert world.bmc.failures == 1
     with pytest.raises(LoginBudgetSpent):
         take_over(world.logins, world.target, Goal.OWN)
