@@ -114,9 +114,11 @@ class Logins[A: Account]:
         return target.lockout_window_s or self._default_window_s
 
     def budget_spent(self, target: DeviceTarget, wait: Wait) -> LoginBudgetSpent:
+        # Told in standing words: they become reasons and findings, which must not differ from one minute to the next.
         return LoginBudgetSpent(
-            f"{target.endpoint}: its {wait.slot.value} login was tried and is not known to have worked. "
-            f"Another try may lock the {self.word}, so the next is in {wait.retry_after_s:.0f} s.",
-            do="Nothing to do: it is tried again by itself.",
+            f"{target.endpoint}: its {wait.slot.value} login was tried, and it is not known to have worked. Another try within "
+            f"{self.window_s(target):.0f} s of it may lock the {self.word}.",
+            do="Onboarding waits that time out by itself; a plan or an audit does not. If its password was changed, enter the right "
+            f"one: edgewright credentials set {target.site}/{target.device} --username NAME; then retry.",
             retry_after_s=wait.retry_after_s,
         )

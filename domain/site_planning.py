@@ -5,6 +5,7 @@ Behind a factory password nothing can be read: such a server's parts are a defer
 
 from collections.abc import Iterable, Mapping
 
+from domain import canonical
 from domain.cabling import CableVerdict
 from domain.discovery import Discovery
 from domain.finding import Sighting
@@ -89,6 +90,7 @@ def plan_site(
         declaration_digest=digest,
         changes=tuple(changes),
         deferred=tuple(deferred),
+        classes={name: canonical.digest(wanted) for name, wanted in sorted(bundle.classes.items())},
         flags=flags,
         notes=tuple(in_words(system) for system in bundle.site.systems),
     )
