@@ -34,7 +34,7 @@ from domain.onboarding import (
     TakeSwitchesOrder,
 )
 from domain.order import DEVICES_QUEUE
-from domain.secret import STORE_TROUBLE, CredentialState
+from domain.secret import STORE_TROUBLE, CredentialSlot, CredentialState, SecretMissing
 from domain.site import SiteDeclaration
 from domain.switch_readings import merged, switch_refused, take_over_unfinished, without_unfinished, wrong_serial
 from domain.switch_sight import facts_of_switch, sight_of
@@ -174,14 +174,19 @@ class SiteReading:
 
     @activity.defn
     def read_known_servers(self, order: ReadKnownOrder) -> KnownRead:
-        """Reads every found server that has a credential of ours. For plans and audits: changes nothing, retries nobody."""
+        """Reads every found server that has a credential of ours. For plans and audits: changes nothing, retries nobody.
+
+        One whose take-over would have no login to begin with is told as not readable; nobody asks its BMC.
+        """
         site = self._shelf.get(SiteBundle, order.site.bundle).site
         discovery = self._shelf.get(Discovery, order.discovery)
         known = [at for at in discovery.servers if _ours(self._bmcs.secrets.credential_state(site.name, at.name))]
         with ThreadPoolExecutor(SERVERS_AT_ONCE, thread_name_prefix="server") as threads:
             readings = tuple(threads.map(self._read_or_tell, (bmc_target(site, discovery, at.name) for at in known)))
+        strangers = [bmc_target(site, discovery, at.name) for at in discovery.servers if at not in known]
+        without_login = tuple(told for target in strangers if (told := self._without_login(target)) is not None)
         return KnownRead(
-            readings=self._shelf.put(ServerReadings(readings=readings)),
+            readings=self._shelf.put(ServerReadings(readings=(*readings, *without_login))),
             known=len(known),
             read=sum(1 for reading in readings if reading.hardware is not None),
         )
@@ -192,8 +197,17 @@ class SiteReading:
         except STORE_TROUBLE:
             raise
         except EdgewrightError as error:
-            trouble = Trouble(kind=error.kind, message=error.message, do=error.do)
-            return ServerReading(name=target.device, address=str(target.address), trouble=trouble)
+            return _untold(target, error)
+
+    def _without_login(self, target: BmcTarget) -> ServerReading | None:
+        state = self._bmcs.secrets.credential_state(target.site, target.device)
+        if state.has_pending:
+            return None
+        try:
+            self._bmcs.credential(target, CredentialSlot.ENTERED if state.has_entered else CredentialSlot.FACTORY)
+        except SecretMissing as error:
+            return _untold(target, error)
+        return None
 
     def _read(self, target: BmcTarget) -> ServerReading:
         with self._bmcs.open_session(target) as bmc:
@@ -203,6 +217,11 @@ class SiteReading:
     def _target(self, task: ServerTask) -> BmcTarget:
         site = self._shelf.get(SiteBundle, task.site.bundle).site
         return bmc_target(site, self._shelf.get(Discovery, task.discovery), task.server)
+
+
+def _untold(target: BmcTarget, error: EdgewrightError) -> ServerReading:
+    trouble = Trouble(kind=error.kind, message=error.message, do=error.do)
+    return ServerReading(name=target.device, address=str(target.address), trouble=trouble)
 
 
 def _ours(state: CredentialState) -> bool:

@@ -24,7 +24,7 @@ from domain.onboarding import (
     SwitchReadings,
     TakeSwitchesOrder,
 )
-from domain.secret import CredentialSlot, SecretsAway
+from domain.secret import CredentialSlot, SecretRef, SecretsAway
 from domain.targets import NotFoundOnNetwork
 from store.artifacts import ArtifactFolder
 from store.vault import VaultAddress, VaultSecrets
@@ -169,6 +169,20 @@ def test_only_servers_that_know_us_are_read_and_taking_over_twice_changes_once(w
     assert (known.known, known.read) == (1, 0)
     assert readings[0].trouble is not None
     assert readings[0].trouble.kind == "bmc-unreachable"
+
+
+def test_a_server_whose_take_over_would_have_no_login_is_told_and_not_asked(world: ReadingWorld) -> None:
+    discovery = world.discovery()
+    world.reading.take_over_credentials(world.task("r1-s05", discovery))
+    world.secrets.forget(SecretRef(path="site/lab-one-rack/factory-bmc"))
+    asked = {server.name: len(world.site.requests(server.name)) for server in world.declaration.servers}
+    known, readings = read_known(world, discovery)
+    assert (known.known, known.read) == (1, 1)
+    told = {reading.name: reading.trouble for reading in readings if reading.trouble is not None}
+    assert set(told) == {server.name for server in world.declaration.servers} - {"r1-s05"}
+    assert all(trouble.kind == "secret-missing" and "secret put" in trouble.do for trouble in told.values())
+    now_asked = {server.name: len(world.site.requests(server.name)) for server in world.declaration.servers}
+    assert {name for name in asked if now_asked[name] > asked[name]} == {"r1-s05"}
 
 
 def test_another_certificate_gets_no_password_until_a_person_forgets_the_old_one(world: ReadingWorld) -> None:
