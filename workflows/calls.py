@@ -66,7 +66,7 @@ TAKE_OVER_SWITCHES = Activity(
 )
 NAME_BMCS = Activity("name_bmcs", "Ask unknown BMCs who they are", NameOrder, Discovered, SCAN)
 READ_SWITCHES = Activity("read_switches", "Read the switches", ReadSwitchesOrder, SwitchesRead, LOGIN)
-OBSERVE_SYSTEMS = Activity("observe_systems", "Observe the other systems", ObserveSystemsOrder, SystemsObserved, LOGIN)
+OBSERVE_SYSTEMS = Activity("observe_systems", "Observe the other systems", ObserveSystemsOrder, SystemsObserved, SCAN)
 TAKE_OVER_CREDENTIALS = Activity("take_over_credentials", "Take over the BMC's credentials", ServerTask, Opened, LOGIN)
 READ_SERVER = Activity("read_server", "Read hardware and firmware", ServerTask, ServerRead, BMC)
 READ_KNOWN_SERVERS = Activity("read_known_servers", "Read the servers that know us", ReadKnownOrder, KnownRead, SCAN)

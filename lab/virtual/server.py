@@ -111,7 +111,7 @@ class SiteServer:
             address = str(device.spec.address)
             self._add(name, address, self.nvue_port, SwitchEndpoint(device).handle, lambda: True)
         for name, system in world.site.system_by_name.items():
-            if listener := listener_of(world, system, ports, _bindable_datagrams):
+            if listener := listener_of(world, system, ports, _free_for_datagrams):
                 self.endpoints[name] = Endpoint(name, listener, lambda: True)
         world.faults.observe(self._fault_changed)
         world.faults.restore()
@@ -210,25 +210,26 @@ def _is_up(bmc: Bmc) -> Callable[[], bool]:
 
 
 def _redfish_port(world: World) -> int:
-    """One for all BMCs."""
+    """The standard one where this user may bind it, for all BMCs; that it is taken is not the question here."""
     ports, servers = world.site.ports, world.site.servers
     if not servers:
         return ports.redfish
-    return _bindable(str(servers[0].bmc.address), ports.redfish, ports.redfish_unprivileged, socket.SOCK_STREAM)
-
-
-def _bindable_datagrams(address: str, standard: int, otherwise: int) -> int:
-    return _bindable(address, standard, otherwise, socket.SOCK_DGRAM)
-
-
-def _bindable(address: str, standard: int, otherwise: int, kind: socket.SocketKind) -> int:
-    """The standard port where this user may bind it; that it is taken is not the question here."""
-    with contextlib.closing(socket.socket(socket.AF_INET, kind)) as probe:
+    with contextlib.closing(socket.socket()) as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
-            probe.bind((address, standard))
+            probe.bind((str(servers[0].bmc.address), ports.redfish))
         except OSError as error:
-            return standard if error.errno == errno.EADDRINUSE else otherwise
+            return ports.redfish if error.errno == errno.EADDRINUSE else ports.redfish_unprivileged
+    return ports.redfish
+
+
+def _free_for_datagrams(address: str, standard: int, otherwise: int) -> int:
+    """The standard port where this user may bind it and the host's own resolver or time service does not hold it everywhere."""
+    with contextlib.closing(socket.socket(socket.AF_INET, socket.SOCK_DGRAM)) as probe:
+        try:
+            probe.bind((address, standard))
+        except OSError:
+            return otherwise
     return standard
 
 

@@ -136,16 +136,16 @@ class _Stream(asyncio.Protocol):
 
 
 def listener_of(
-    world: World, system: OtherSystem, ports: ServicePorts, bindable: Callable[[str, int, int], int]
+    world: World, system: OtherSystem, ports: ServicePorts, free: Callable[[str, int, int], int]
 ) -> SystemListener | None:
-    """The system's listener, or None if the site file says of nothing that it serves it. `bindable` chooses the port."""
+    """The system's listener, or None if the site file says of nothing that it serves it. `free` chooses the port."""
     address = str(system.address)
     if system.ntp is not None:
-        port = bindable(address, ports.ntp, ports.ntp_unprivileged)
+        port = free(address, ports.ntp, ports.ntp_unprivileged)
         double = NtpDouble(system.name, system.ntp, world.clock, world.faults)
         return SystemListener(world, system, double, "ntp", port, streams=False)
     if system.dns is not None:
-        port = bindable(address, ports.dns, ports.dns_unprivileged)
+        port = free(address, ports.dns, ports.dns_unprivileged)
         return SystemListener(
             world, system, DnsDouble(system.name, system.dns, world.faults), "dns", port, streams=True
         )

@@ -86,6 +86,7 @@ def furnish(services: Any, operations: Any, findings: Any, plans: Any) -> dict[s
         kind="site-onboarding",
         target=RACK.site,
         declaration_digest=digest({}),
+        notes=("gm-1 (grandmaster, local-it) is recorded as declared, not observed: it names no driver",),
         changes=(
             Change(
                 system=System.NETBOX, object="dcim.devices/lab-one-rack/r1-s02", action=Action.UPDATE,

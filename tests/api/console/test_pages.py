@@ -141,6 +141,12 @@ async def test_a_device_that_is_only_declared_is_shown_as_such(console: Console)
     assert "onboarding records it" in said
 
 
+async def test_a_plans_page_says_which_systems_nobody_observes(console: Console) -> None:
+    await console.sign_in(Role.VIEWER)
+    said = words(await console.get(f"/plans/{console.ids['plan']}"))
+    assert "To know gm-1 (grandmaster, local-it) is recorded as declared, not observed" in said
+
+
 async def test_without_netbox_the_pages_still_say_what_waits(console: Console) -> None:
     def unreachable(_: object) -> None:
         raise InventoryUnreachable(

@@ -15,7 +15,7 @@ import yaml
 
 from domain.errors import Rejected
 from lab.virtual.sitefile import SiteFileInvalid, load
-from tests.lab.virtual.site_fixtures import SITES, TestSite, running_site
+from tests.lab.virtual.site_fixtures import SITES, TestSite, free_port, running_site
 
 ZONE = "harbour.edge.example"
 
@@ -91,6 +91,19 @@ def test_two_questions_in_one_connection_are_both_answered(site: TestSite) -> No
         for _ in range(2):
             answer = dns.message.from_wire(reading.read(int.from_bytes(reading.read(2))))
             assert "dns-1.harbour.edge.example." in answer.answer[0].to_text()
+
+
+def test_a_port_that_the_host_itself_holds_everywhere_is_left_to_it(tmp_path: Path) -> None:
+    document = yaml.safe_load((SITES / "one-ru.yaml").read_text())
+    other = free_port()
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as resolver:
+        resolver.bind(("0.0.0.0", 0))
+        document["ports"] = {"dns": resolver.getsockname()[1], "dns_unprivileged": other}
+        file = tmp_path / "site.yaml"
+        file.write_text(yaml.safe_dump(document))
+        with running_site(file, tmp_path) as site:
+            assert place(site, "dns-1")[1] == other
+            assert soa(site).rcode() == dns.rcode.NOERROR
 
 
 def test_a_slow_server_answers_late(site: TestSite) -> None:
