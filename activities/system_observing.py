@@ -8,6 +8,7 @@ from temporalio import activity
 
 from activities.artifacts import ModelShelf
 from activities.heartbeat import beat, is_retry
+from domain.account import LoginBudgetSpent
 from domain.artifact import ArtifactStore
 from domain.errors import EdgewrightError
 from domain.onboarding import SiteBundle
@@ -42,7 +43,7 @@ class SystemObserving:
         systems = [system for system in site.systems if observable(system)]
         if is_retry():
             for system in systems:
-                self._driver(system).check_ready(system_target(site, system))
+                self._check_ready(site, system)
         with ThreadPoolExecutor(SYSTEMS_AT_ONCE, thread_name_prefix="system") as threads:
             found = tuple(threads.map(self._observe, repeat(site), systems))
         seen = SystemObservations(systems=found, others=not_observable(site))
@@ -54,6 +55,15 @@ class SystemObserving:
             sightings=seen.sightings,
             unseen=seen.unseen,
         )
+
+    def _check_ready(self, site: SiteDeclaration, system: SystemDeclaration) -> None:
+        """Whatever else is wrong with it is said by observing it. Raises `LoginBudgetSpent`."""
+        try:
+            self._driver(system).check_ready(system_target(site, system))
+        except LoginBudgetSpent:
+            raise
+        except EdgewrightError:
+            return
 
     def _observe(self, site: SiteDeclaration, system: SystemDeclaration) -> SystemObservation:
         try:

@@ -322,17 +322,20 @@ def system_records(
     ports = list(_device_ports(declaration, system.name, MANAGEMENT_PORT, facts, system.ports))
     if system.address is not None and all(port.name != MANAGEMENT_PORT for port in ports):
         ports.insert(0, Port(name=MANAGEMENT_PORT, management=True))
-    record = Record(endpoint=Endpoint.DEVICE, key=device.key, fields=fields)
+    # One that has a driver and is silent tonight was observed all the same if it ever was: a finding says that it is silent.
+    silent = facts is None and system.driver is not None
+    stands = frozenset({cf(Cf.OBSERVED)}) if silent else frozenset[str]()
+    record = Record(endpoint=Endpoint.DEVICE, key=device.key, fields=fields, create_only=stands)
     pointers = pointers_of_system(declaration, system)
     yield from with_address(declaration, record, MANAGEMENT_PORT, system.address or "", pointers)
     yield from _interfaces(device, ports)
 
 
-def _seen(facts: DeviceFacts | None, serial: str | None) -> dict[str, Field]:
-    fields: dict[str, Field] = {
-        "serial": ((facts.serial if facts else "") or serial or "")[:_SERIAL_CHARS],
-        cf(Cf.OBSERVED): Observed.OBSERVED if facts else Observed.DECLARED,
-    }
+def _seen(facts: DeviceFacts | None, declared_serial: str | None) -> dict[str, Field]:
+    """What was read before stands where nobody could look this time, a serial that the declaration does not name too."""
+    fields: dict[str, Field] = {cf(Cf.OBSERVED): Observed.OBSERVED if facts else Observed.DECLARED}
+    if serial := (facts.serial if facts else "") or declared_serial:
+        fields["serial"] = serial[:_SERIAL_CHARS]
     if facts is not None:
         fields[cf(Cf.FIRMWARE)] = dict(facts.firmware)
         fields[cf(Cf.HARDWARE)] = dict(facts.summary)

@@ -1,7 +1,7 @@
 """Observing the systems of virtual sites by their drivers, as the worker wires them. The devices' own logs are the judges."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from ipaddress import IPv4Address
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from domain.documents import read_documents
 from domain.finding import Severity
 from domain.onboarding import SiteBundle, SiteRef
 from domain.secret import Login, SecretRef
-from domain.site import SiteDeclaration, SystemDeclaration
+from domain.site import SiteDeclaration, SystemDeclaration, Trust
 from domain.system_drivers import DRIVERS
 from domain.system_observation import ObserveSystemsOrder, SystemObservations, SystemsObserved
 from store.artifacts import ArtifactFolder
@@ -46,6 +46,7 @@ class Observing:
         self.activity = SystemObserving(self.drivers, artifacts)
         documents = read_documents((SITES / f"{self.declared_in}.declaration.yaml").read_text())
         self.declaration = SiteDeclaration.model_validate(documents[-1])
+        self.trust = self.declaration.out_of_band.trust
         moved = (
             s.model_copy(update={"address": str(IPv4Address(s.address) + self.site.options.address_offset)})
             for s in self.declaration.systems
@@ -55,7 +56,7 @@ class Observing:
 
     def order(self) -> ObserveSystemsOrder:
         out_of_band = self.declaration.out_of_band.model_copy(
-            update={"bmc_ports": (self.site.redfish_port,), "switch_ports": (self.site.nvue_port,)}
+            update={"bmc_ports": (self.site.redfish_port,), "switch_ports": (self.site.nvue_port,), "trust": self.trust}
         )
         # Which cables there are says nothing here.
         changes = {"systems": self.systems, "out_of_band": out_of_band, "cables": ()}
@@ -240,7 +241,7 @@ def test_a_wrong_password_is_tried_once_and_then_left_alone(boxes: Observing, sy
 
 def test_a_retry_waits_out_a_login_that_was_cut_off(boxes: Observing) -> None:
     environment = ActivityEnvironment()
-    environment.info = environment.info.__class__(**{**vars(environment.info), "attempt": 2})
+    environment.info = replace(environment.info, attempt=2)
     assert environment.run(boxes.activity.observe_systems, boxes.order()).observed == 2
     wrong = Login.model_validate({"username": "root", "password": "EWSECRET-wrong"})
     assert boxes.systems[0].credential is not None
@@ -248,6 +249,22 @@ def test_a_retry_waits_out_a_login_that_was_cut_off(boxes: Observing) -> None:
     boxes.look()
     with pytest.raises(LoginBudgetSpent):
         environment.run(boxes.activity.observe_systems, boxes.order())
+
+
+def test_a_login_that_is_not_stored_or_a_certificate_that_nobody_pinned_stops_nobody_else(boxes: Observing) -> None:
+    boxes.systems = (
+        boxes.systems[0].model_copy(update={"credential": "site/lab-one-rack/forgotten"}),
+        boxes.systems[1],
+    )
+    assert boxes.kinds() == {"storage-9": "secret-missing"}
+    boxes.trust = Trust(pins={"gw-9": "0" * 64})
+    environment = ActivityEnvironment()
+    environment.info = replace(environment.info, attempt=2)
+    told = {
+        s.object.rpartition("/")[2]: s.kind
+        for s in environment.run(boxes.activity.observe_systems, boxes.order()).sightings
+    }
+    assert told == {"storage-9": "bmc-certificate-untrusted", "gw-9": "switch-certificate-changed"}
 
 
 @pytest.mark.parametrize(("system", "device"), [(0, "r1-s01"), (1, "r1-leaf-a")])

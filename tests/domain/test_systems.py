@@ -11,9 +11,10 @@ from domain.hardware import BmcIdentity
 from domain.netbox_schema import Cf, Observed
 from domain.nvue import SwitchPresence
 from domain.plan import Plan
+from domain.reconcile import reconcile
 from domain.recording import site_records
 from domain.recording_facts import DeviceFacts, SiteFacts
-from domain.records import Endpoint
+from domain.records import Endpoint, ObservedRecord
 from domain.site import SiteDeclaration, SystemDeclaration
 from domain.system_drivers import DRIVERS, observable, ports_of, system_problems
 from domain.system_judgement import in_words, judge_system, not_observable, system_refused
@@ -204,6 +205,21 @@ def test_what_was_seen_of_a_system_is_in_its_record_and_without_it_it_is_declare
     assert (storage["serial"], storage[f"cf.{Cf.OBSERVED}"]) == ("ST-9", Observed.OBSERVED)
     assert storage[f"cf.{Cf.FIRMWARE}"] == {"BMC": "1.2"}
     assert ntp[f"cf.{Cf.OBSERVED}"] == Observed.DECLARED
+
+
+def test_a_system_that_is_silent_tonight_stays_recorded_as_it_was_seen() -> None:
+    declared = site(system(BOX, serial=None))
+    classes = {"mgx-h100": server_class()}
+    facts = DeviceFacts(name="storage-9", serial="ST-9", firmware={"BMC": "1.2"}, summary={"model": "Ceres"})
+    before = site_records(declared, classes, SiteFacts(operation="op-1", devices=(facts,)))
+    there = tuple(
+        ObservedRecord(endpoint=r.endpoint, key=r.key, id=n, fields=r.fields) for n, r in enumerate(before, start=1)
+    )
+    silent = site_records(declared, classes, SiteFacts(operation="op-2"))
+    assert reconcile(silent, there).changes == ()
+    without = site(system(BOX, serial=None, driver=None))
+    (change,) = reconcile(site_records(without, classes, SiteFacts(operation="op-3")), there).changes
+    assert change.after == {f"cf.{Cf.DRIVER}": None, f"cf.{Cf.OBSERVED}": Observed.DECLARED}
 
 
 def test_notes_are_read_with_a_plan_and_are_not_what_it_is_known_by() -> None:

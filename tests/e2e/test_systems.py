@@ -57,6 +57,7 @@ def test_systems_are_observed_where_a_driver_exists_told_when_they_are_not_well_
     assert audit(product, site)["state"] == "succeeded"
     told = {f["kind"] for f in product.findings(site) if f["object"].endswith("/system/dns-1")}
     assert told == {"zone-not-served", "system-unreachable"}
+    assert not [f for f in product.findings(site) if f["kind"].startswith("drift-")], "nor does NetBox differ by it"
 
     site.lab.mend()
     retried = product.retry(done)
