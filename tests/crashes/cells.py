@@ -6,7 +6,8 @@ from tests import matrix
 
 STEPS = {
     "take_operation": "new", "load_site": "new", "record_progress": "new", "reach_out_of_band": "new", "discover_devices": "new",
-    "name_bmcs": "new", "report_findings": "new", "read_switches": "new", "read_known_servers": "grown", "plan_site": "grown",
+    "name_bmcs": "new", "report_findings": "new", "read_switches": "new",
+    "observe_systems": "new", "read_known_servers": "grown", "plan_site": "grown",
     "read_holds": "new", "record_waiting": "held", "take_over_switches": "new", "record_site": "new", "take_over_credentials": "new",
     "read_server": "new", "judge_rack": "new", "keep_attestations": "new", "record_rack": "new", "import_acceptance_report": "new",
     "end_operation": "new",

@@ -17,8 +17,15 @@ LAB_FACTOR = 40.0
 LOCKOUT_WINDOW_S = "8"
 """Longer than the BMCs of the lab count failed tries: 300 s, at this factor 7.5 s."""
 
+DEVICE_ANSWER_S = "20"
+"""What is dead refuses at once; what lives may be slow on a busy machine."""
+
 GROWN_BY = "r1-s02"
 """Declared by its serial only, and in the scenario `grown` not declared at first."""
+_SYSTEM = (
+    "systems: [{{name: dns-1, kind: dns, owner: local-it, driver: bind9, address: {address}, service_ports: [53, 10053], "
+    "zones: [two.edge.example]}}]\n"
+)
 _REPORT = "acceptance_report: {installer: lab-installer, file: report.json}\n"
 
 
@@ -32,7 +39,7 @@ class Scenario:
     key: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def prepare(self) -> None:
-        """A new site: its report was signed, and one of its servers is declared by its serial only."""
+        """A new site: its report was signed, one of its servers is declared by its serial only, and a system is observed."""
         self.product.declare(self.site)
 
     def start(self) -> dict[str, Any]:
@@ -78,7 +85,8 @@ def prepared(product: Product, name: str, folder: Path) -> Iterator[Scenario]:
     with declared_site("two-servers", folder, of=FAULTS, time_factor=LAB_FACTOR) as served:
         known = re.sub(rf"(name: {GROWN_BY},.*), bmc_address: [\d.]+", r"\1", served.text)
         assert known != served.text
-        site = replace(served, text=known + _REPORT, report=_report(served))
+        system = _SYSTEM.format(address=served.lab.spec.system_by_name["dns-1"].address)
+        site = replace(served, text=known + system + _REPORT, report=_report(served))
         scenario = SCENARIOS[name](product, site)
         scenario.prepare()
         yield scenario

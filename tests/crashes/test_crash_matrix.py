@@ -21,6 +21,7 @@ SAMPLE = 4
 TIME_FACTOR = 0.1
 """A dead worker is known to be dead after three seconds."""
 LOCKOUT_WINDOW_S = scenarios.LOCKOUT_WINDOW_S
+DEVICE_ANSWER_S = scenarios.DEVICE_ANSWER_S
 
 
 @pytest.fixture(scope="module")

@@ -13,7 +13,7 @@ from tests.conftest import RunningNetBox, RunningPostgres, RunningTemporal
 from tests.crashes.cells import NETBOX_CELLS, TABLE, Cell
 from tests.crashes.killing import Killer
 from tests.crashes.netbox import creations, objects
-from tests.crashes.scenarios import LOCKOUT_WINDOW_S, prepared
+from tests.crashes.scenarios import DEVICE_ANSWER_S, LOCKOUT_WINDOW_S, prepared
 from tests.e2e.conftest import REPOSITORY
 from tests.e2e.product import Product
 from tests.e2e.running import empty_netbox, running_product
@@ -51,7 +51,7 @@ def on_netbox(
         "TEST_KILLS": str(folder / "kills"),
         "PYTHONPATH": str(REPOSITORY),
         "EDGEWRIGHT_WORKER_LOCKOUT_WINDOW_S": LOCKOUT_WINDOW_S,
-        "EDGEWRIGHT_WORKER_DEVICE_ANSWER_S": "4",
+        "EDGEWRIGHT_WORKER_DEVICE_ANSWER_S": DEVICE_ANSWER_S,
     }
     program = [sys.executable, "-m", "tests.e2e.worker_program"]
     with running_product(

@@ -45,7 +45,7 @@ def matrix_product(
     tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Product]:
     """Real processes, databases and devices; what is recorded goes to files. A module's TIME_FACTOR scales what gives up, and its
-    LOCKOUT_WINDOW_S is how long a failed login is taken to count."""
+    LOCKOUT_WINDOW_S is how long a failed login is taken to count; DEVICE_ANSWER_S how long a device may take to answer."""
     folder = tmp_path_factory.mktemp("product")
     program = [sys.executable, "-m", "tests.e2e.worker_program"]
     extra = {
@@ -55,7 +55,7 @@ def matrix_product(
         # A killed login is waited out in seconds; still longer than the BMCs count failed tries (300 s of the lab, 20 times as fast).
         "EDGEWRIGHT_WORKER_LOCKOUT_WINDOW_S": getattr(request.module, "LOCKOUT_WINDOW_S", "16"),
         # Policies are scaled, what a device may take to answer is not: without this one try would outlast its policy.
-        "EDGEWRIGHT_WORKER_DEVICE_ANSWER_S": "4",
+        "EDGEWRIGHT_WORKER_DEVICE_ANSWER_S": getattr(request.module, "DEVICE_ANSWER_S", "4"),
     }
     factor = getattr(request.module, "TIME_FACTOR", 0.2)
     with running_product(
