@@ -4,15 +4,19 @@ The workflow sandbox thus loads neither activities nor clients; a test holds eac
 registers under the name.
 """
 
+import asyncio
+import contextlib
 from dataclasses import dataclass
 from datetime import timedelta
 
 from pydantic import BaseModel
 from temporalio import workflow
+from temporalio.exceptions import ActivityError
 
 from domain.order import CONTROL_QUEUE
 from workflows.policies import Policy
 
+_WAITS = workflow.ActivityCancellationType.WAIT_CANCELLATION_COMPLETED
 SUMMARY_LIMIT = 200
 """Temporal takes 400 bytes; titles of ours stay readable in one line."""
 
@@ -26,13 +30,16 @@ class Activity[I: BaseModel, O: BaseModel]:
     takes: type[I]
     gives: type[O]
     policy: Policy
+    settles: bool = False
+    """It changes something outside. A workflow that is cancelled waits until it has stopped: before, its lock is not free."""
 
     async def __call__(
         self, order: I, *, queue: str = CONTROL_QUEUE, about: str = "", give_up: timedelta | None = None
     ) -> O:
         """Raises `temporalio.exceptions.ActivityError` when it was refused, or when its time is over."""
         summary = f"{self.title}: {about}" if about else self.title
-        return await workflow.execute_activity(
+        settles = self.settles and workflow.patched("cancel-settles")
+        running = workflow.start_activity(
             self.name,
             order,
             result_type=self.gives,
@@ -42,4 +49,17 @@ class Activity[I: BaseModel, O: BaseModel]:
             heartbeat_timeout=self.policy.heartbeat,
             retry_policy=self.policy.retry,
             summary=summary[:SUMMARY_LIMIT],
+            cancellation_type=_WAITS if settles else workflow.ActivityCancellationType.TRY_CANCEL,
         )
+        return await (_settled(running) if settles else running)
+
+
+async def _settled[O](running: workflow.ActivityHandle[O]) -> O:
+    """Also where it ends well in spite of being cancelled: its workflow is cancelled all the same."""
+    try:
+        return await asyncio.shield(running)
+    except asyncio.CancelledError:
+        running.cancel()
+        with contextlib.suppress(ActivityError, asyncio.CancelledError):
+            await running
+        raise

@@ -62,19 +62,21 @@ LOAD_SITE = Activity("load_site", "Load the declaration", LoadOrder, SiteRef, ST
 REACH_OUT_OF_BAND = Activity("reach_out_of_band", "Reach the out-of-band network", ScanOrder, Scanned, SCAN)
 DISCOVER_DEVICES = Activity("discover_devices", "Discover BMCs and switches", DiscoverOrder, Discovered, SCAN)
 TAKE_OVER_SWITCHES = Activity(
-    "take_over_switches", "Take over the switches' credentials", TakeSwitchesOrder, SwitchesRead, ACCOUNTS
+    "take_over_switches", "Take over the switches' credentials", TakeSwitchesOrder, SwitchesRead, ACCOUNTS, settles=True
 )
 NAME_BMCS = Activity("name_bmcs", "Ask unknown BMCs who they are", NameOrder, Discovered, SCAN)
 READ_SWITCHES = Activity("read_switches", "Read the switches", ReadSwitchesOrder, SwitchesRead, LOGIN)
 OBSERVE_SYSTEMS = Activity("observe_systems", "Observe the other systems", ObserveSystemsOrder, SystemsObserved, SCAN)
-TAKE_OVER_CREDENTIALS = Activity("take_over_credentials", "Take over the BMC's credentials", ServerTask, Opened, LOGIN)
+TAKE_OVER_CREDENTIALS = Activity(
+    "take_over_credentials", "Take over the BMC's credentials", ServerTask, Opened, LOGIN, settles=True
+)
 READ_SERVER = Activity("read_server", "Read hardware and firmware", ServerTask, ServerRead, BMC)
 READ_KNOWN_SERVERS = Activity("read_known_servers", "Read the servers that know us", ReadKnownOrder, KnownRead, SCAN)
 PLAN_SITE = Activity("plan_site", "Plan what would change", PlanOrder, Planned, INVENTORY)
 AUDIT_SITE = Activity("audit_site", "Compare declaration, NetBox and devices", PlanOrder, AuditReport, INVENTORY)
 JUDGE_RACK = Activity("judge_rack", "Compare with class and cabling", JudgeOrder, Judged, STORE)
-RECORD_RACK = Activity("record_rack", "Record in NetBox", RecordOrder, Recorded, INVENTORY)
-RECORD_SITE = Activity("record_site", "Record the site in NetBox", RecordOrder, Recorded, INVENTORY)
+RECORD_RACK = Activity("record_rack", "Record in NetBox", RecordOrder, Recorded, INVENTORY, settles=True)
+RECORD_SITE = Activity("record_site", "Record the site in NetBox", RecordOrder, Recorded, INVENTORY, settles=True)
 
 LIST_SITES = Activity("list_sites", "List the sites of the window", FleetWindow, FleetSites, STORE)
 WATCH_STATES = Activity("watch_states", "Look for servers that stay too long", StateLimits, StatesWatched, INVENTORY)

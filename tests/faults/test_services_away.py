@@ -54,20 +54,8 @@ def away(own_stack: Callable[[], Stack]) -> Away:
 
 
 @pytest.fixture
-def product_on_own_postgres(
-    away: Away, temporal: RunningTemporal, netbox: RunningNetBox, tmp_path: Path
-) -> Iterator[Product]:
-    away.stack.up(["postgres"])
-    postgres = RunningPostgres(away.stack.home)
-    extra = {"EDGEWRIGHT_WORKER_DEVICE_ANSWER_S": "4"}
-    with running_product(
-        tmp_path / "product", postgres, temporal, netbox, time_factor=TIME_FACTOR, extra=extra
-    ) as product:
-        yield product
-
-
-@pytest.fixture
-def product_on_own_netbox(away: Away, temporal: RunningTemporal, tmp_path: Path) -> Iterator[Product]:
+def product_on_its_own(away: Away, temporal: RunningTemporal, tmp_path: Path) -> Iterator[Product]:
+    """NetBox and the product on one Postgres, as `edgewright up` has them."""
     away.stack.up(["netbox"])
     files = SecretFiles(away.stack.home.secrets)
     url = f"http://127.0.0.1:{away.stack.ports.netbox}"
@@ -81,9 +69,9 @@ def product_on_own_netbox(away: Away, temporal: RunningTemporal, tmp_path: Path)
 
 
 def test_a_postgres_that_is_away_for_longer_than_every_device_may_be_is_waited_for(
-    product_on_own_postgres: Product, away: Away, serve: Callable[..., DeclaredSite]
+    product_on_its_own: Product, away: Away, serve: Callable[..., DeclaredSite]
 ) -> None:
-    product, site = product_on_own_postgres, serve("two-servers", of=HERE)
+    product, site = product_on_its_own, serve("two-servers", of=HERE)
     with TABLE.proving(POSTGRES_AWAY) as seen:
         product.declare(site)
         operation = product.start_apply(site)
@@ -101,9 +89,9 @@ def test_a_postgres_that_is_away_for_longer_than_every_device_may_be_is_waited_f
 
 
 def test_a_netbox_that_stands_still_blocks_and_one_that_is_killed_is_waited_for_and_nothing_is_doubled(
-    product_on_own_netbox: Product, away: Away, serve: Callable[..., DeclaredSite]
+    product_on_its_own: Product, away: Away, serve: Callable[..., DeclaredSite]
 ) -> None:
-    product = product_on_own_netbox
+    product = product_on_its_own
     with TABLE.proving(REAL_NETBOX_STOPPED) as seen:
         site = serve("two-servers", of=HERE)
         operation = half_recorded(product, site)
@@ -122,7 +110,8 @@ def test_a_netbox_that_stands_still_blocks_and_one_that_is_killed_is_waited_for_
         done = product.retry(waiting)
         seen += [f"blocked at {wait['key']}, retry: {done['state']}", *in_order(product, site, done, touches=1)]
     with TABLE.proving(REAL_NETBOX_KILLED) as seen:
-        site = serve("two-servers", of=HERE)
+        # Other machines: a serial number that NetBox has at another site is a finding.
+        site = serve("one-ru")
         operation = half_recorded(product, site)
         away.kill("netbox")
         with pytest.raises(httpx.TransportError):
