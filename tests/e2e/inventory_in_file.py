@@ -68,8 +68,12 @@ class InventoryInFile:
                     already += 1
                 else:
                     row = kept["records"].setdefault(change.object, {"id": len(kept["records"]) + 1, "fields": {}})
+                    before = {field: row["fields"].get(field) for field in after}
                     row["fields"] |= after
-                    kept["log"].append({"action": change.action.value, "object": change.object, "label": label})
+                    kept["log"].append(
+                        {"action": change.action.value, "object": change.object, "label": label}
+                        | {"before": before, "after": after}
+                    )
                     done.append(change.object)
         if progress is not None:
             progress(len(done), len(changes))
@@ -105,7 +109,10 @@ class InventoryInFile:
                 f"{CUSTOM}{Cf.QUARANTINE_REASONS}": list(move.reasons) or None,
                 "status": NETBOX_STATUS[move.to],
             }
-            kept["log"].append({"action": "move", "object": name, "label": move.operation})
+            kept["log"].append(
+                {"action": "move", "object": name, "label": move.operation}
+                | {"before": device.lifecycle, "after": move.to.value}
+            )
             moved = _device(name, row)
         assert moved is not None
         return Moved(device=moved, changed=True)

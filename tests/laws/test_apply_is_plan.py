@@ -21,6 +21,8 @@ pytestmark = [
 ]
 
 FAULTS = Path(__file__).parents[1] / "faults"
+NAMES_THE_OPERATION: frozenset[str] = frozenset()
+"""Fields that name the operation: a plan is nobody's yet."""
 EXAMPLES = range(12 if matrix.PROOF else 1)
 
 
@@ -52,19 +54,38 @@ class Judge:
         self._seen = 0
         self._device_seen: Counter[str] = Counter()
 
-    def recorded(self) -> list[tuple[str, str]]:
+    def recorded(self) -> list[dict[str, Any]]:
+        """Action, object, before and after of each change; a move is named as plans name it."""
         log = self._inventory.kept(self._site.name)["log"]
         new, self._seen = log[self._seen :], len(log)
-        return [(entry["action"], entry["object"]) for entry in new]
+        return [_as_planned(entry) if entry["action"] == "move" else entry for entry in new]
 
-    def device_changes(self, name: str) -> list[str]:
-        told = [entry["what"] for entry in self._site.lab.changes(name) if not entry["what"].startswith("session-")]
+    def device_changes(self, name: str) -> list[dict[str, Any]]:
+        told = [entry for entry in self._site.lab.changes(name) if not entry["what"].startswith("session-")]
         new = told[self._device_seen[name] :]
         self._device_seen[name] = len(told)
         return new
 
 
-def check(product: Product, site: DeclaredSite, judge: Judge, text: str) -> None:
+def _as_planned(move: dict[str, Any]) -> dict[str, Any]:
+    object = f"{move['object']}/lifecycle/{move['after']}"
+    return {"action": "update", "object": object, "before": move["before"], "after": move["after"]}
+
+
+def values_differ(change: dict[str, Any], made: dict[str, Any]) -> list[str]:
+    """Fields whose value before or after is another than the plan said. Of a new object only what it becomes was said."""
+    sides = ("after",) if change["action"] == "create" else ("before", "after")
+    return [f"{change['object']} {side}: {d}" for side in sides for d in _differences(change[side], made[side])]
+
+
+def _differences(said: Any, made: Any) -> list[str]:
+    if not (isinstance(said, dict) and isinstance(made, dict)):
+        return [] if said == made else [f"{said} / {made}"]
+    left = {field: value for field, value in said.items() if field not in NAMES_THE_OPERATION}
+    return [f"{name}: {value} / {made.get(name)}" for name, value in left.items() if made.get(name) != value]
+
+
+def check(product: Product, site: DeclaredSite, judge: Judge, text: str, ends: str = "succeeded") -> None:
     product.declare(site, text)
     planned = product.plan(site)
     assert judge.recorded() == [], "a plan changes nothing"
@@ -73,30 +94,45 @@ def check(product: Product, site: DeclaredSite, judge: Judge, text: str) -> None
 
     plan: dict[str, Any] = product.api.get(f"/v1/plans/{planned['plan_hash']}")
     done = product.apply(site, planned["plan_hash"])
-    assert done["state"] == "succeeded", (done["outcome"], done["waiting"], product.findings(site))
+    assert done["state"] == ends, (done["outcome"], done["waiting"], product.findings(site))
 
-    recorded = judge.recorded()
+    log = judge.recorded()
+    recorded = [(entry["action"], entry["object"]) for entry in log]
+    made_by_name = dict(zip(recorded, log, strict=True))
     of_inventory = [c for c in plan["changes"] if c["system"] == "netbox"]
     said = {(change["action"], change["object"]) for change in of_inventory}
     made = Counter(recorded)
     assert max(made.values(), default=1) == 1, "nothing is written twice"
     assert said - set(made) == set(), "all that was planned was done"
+    wrong = [d for c in of_inventory for d in values_differ(c, made_by_name[c["action"], c["object"]])]
+    assert wrong == [], "with the values that the plan named"
     may = {kind.removeprefix("create ") for deferred in plan["deferred"] for kind in deferred["may"]}
     more = set(made) - said
     assert {action for action, _ in more} <= {"create"}
     assert {object.partition("/")[0] for _, object in more} <= may
     assert len(more) <= sum(deferred["at_most"] for deferred in plan["deferred"])
 
-    taken = {c["object"].split("/")[1] for c in plan["changes"] if c["system"] == "bmc"}
-    assert {name for name in site.servers if judge.device_changes(name)} == taken
-    taken = {c["object"].split("/")[1] for c in plan["changes"] if c["system"] == "switch"}
-    assert {name for name in site.lab.spec.switch_by_name if judge.device_changes(name)} == taken
+    changed = {name: judge.device_changes(name) for name in (*site.servers, *site.lab.spec.switch_by_name)}
+    taken = {c["object"].split("/")[1] for c in plan["changes"] if c["system"] in ("bmc", "switch")}
+    assert {name for name, changes in changed.items() if changes} == taken
+    for name, changes in changed.items():
+        assert [c for c in changes if not only_a_password(c)] == [], f"more than the password of {name}"
 
     again = product.apply(site)
-    assert again["state"] == "succeeded"
+    assert again["state"] == ends
     assert judge.recorded() == [], "applied twice is applied once"
     changed = {name: judge.device_changes(name) for name in (*site.servers, *site.lab.spec.switch_by_name)}
     assert {name: changes for name, changes in changed.items() if changes} == {}, "nor to a device"
+
+
+def only_a_password(change: dict[str, Any]) -> bool:
+    """A BMC names the fields of its account; a switch the patch that it ran, of which its users' secrets are left out."""
+    if change["what"] == "account-changed":
+        return change["fields"] == ["password"]
+    if "patch" in change:
+        return list(change["patch"]) == ["system"] and list(change["patch"]["system"]) == ["aaa"]
+    # The steps on the way to a revision, and that it is saved: they change nothing that runs.
+    return change["what"] in ("nvue-created", "nvue-edited", "nvue-apply", "nvue-moved", "nvue-running", "nvue-save")
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
