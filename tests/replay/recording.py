@@ -67,6 +67,12 @@ async def happy(recorder: Recorder) -> list[str]:
     return ["site/oslo-1/fabric", "site/oslo-1/rack/r1", "site/oslo-1/server/r1-s01"]
 
 
+async def settles(recorder: Recorder) -> list[str]:
+    """As of the build in which a cancelled workflow waits until what changes devices and NetBox has stopped."""
+    await (await recorder.onboard()).result()
+    return ["site/oslo-1/fabric", "site/oslo-1/rack/r1", "site/oslo-1/server/r1-s01"]
+
+
 async def plan_stale(recorder: Recorder) -> list[str]:
     await (await recorder.onboard(ORDER.model_copy(update={"plan_hash": "b" * 64}))).result()
     return ["site/oslo-1/fabric"]
@@ -223,7 +229,7 @@ async def scheduled(recorder: Recorder) -> list[str]:
 SCENARIOS: dict[str, Callable[[Recorder], Awaitable[list[str]]]] = {
     scenario.__name__.replace("_", "-"): scenario
     for scenario in (
-        happy, named, plan_stale, quarantined, quarantined_then_retried, cancelled, cancelled_while_blocked, blocked_then_skipped,
+        happy, settles, named, plan_stale, quarantined, quarantined_then_retried, cancelled, cancelled_while_blocked, blocked_then_skipped,
         held_then_released,
         blocked_then_retried, stores_away, abandoned, grown, not_ours, planned, audited, systems,
         systems_skipped, scheduled,
