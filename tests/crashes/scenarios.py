@@ -22,10 +22,6 @@ DEVICE_ANSWER_S = "20"
 
 GROWN_BY = "r1-s02"
 """Declared by its serial only, and in the scenario `grown` not declared at first."""
-_SYSTEM = (
-    "systems: [{{name: dns-1, kind: dns, owner: local-it, driver: bind9, address: {address}, service_ports: [53, 10053], "
-    "zones: [two.edge.example]}}]\n"
-)
 _REPORT = "acceptance_report: {installer: lab-installer, file: report.json}\n"
 
 
@@ -39,7 +35,7 @@ class Scenario:
     key: str = field(default_factory=lambda: uuid.uuid4().hex)
 
     def prepare(self) -> None:
-        """A new site: its report was signed, one of its servers is declared by its serial only, and a system is observed."""
+        """A new site: its report was signed, one of its servers is declared by its serial only."""
         self.product.declare(self.site)
 
     def start(self) -> dict[str, Any]:
@@ -85,8 +81,7 @@ def prepared(product: Product, name: str, folder: Path) -> Iterator[Scenario]:
     with declared_site("two-servers", folder, of=FAULTS, time_factor=LAB_FACTOR) as served:
         known = re.sub(rf"(name: {GROWN_BY},.*), bmc_address: [\d.]+", r"\1", served.text)
         assert known != served.text
-        system = _SYSTEM.format(address=served.lab.spec.system_by_name["dns-1"].address)
-        site = replace(served, text=known + system + _REPORT, report=_report(served))
+        site = replace(served, text=known + _REPORT, report=_report(served))
         scenario = SCENARIOS[name](product, site)
         scenario.prepare()
         yield scenario

@@ -86,11 +86,16 @@ def walked(cell: Cell, walk: str) -> Cell:
     return replace(cell, walk=walk)
 
 
+def not_well(fault: str, target: str, kind: str, **arguments: Any) -> Cell:
+    """Another system that is not as it should be: it is told, it stops no server, and the operation is not whole."""
+    return Cell(fault, target, arguments, state="partial", critical=frozenset({kind}), available=ALL)
+
+
 def later(cell: Cell) -> Cell:
     return replace(cell, once_onboarded=True)
 
 
-S, LEAF = "r1-s01", "r1-leaf-a"
+S, LEAF, NTP, DNS = "r1-s01", "r1-leaf-a", "ntp-1", "dns-1"
 
 CELLS = (
     # BMC
@@ -163,6 +168,16 @@ CELLS = (
     walked(
         unverified("switch-factory-reset", LEAF, "switch-login-refused"), "set a password at the console, enter it"
     ),
+    # Other systems
+    not_well("refuse", NTP, "system-unreachable"),
+    not_well("stall", DNS, "system-unreachable"),
+    not_well("clock-unsynchronised", NTP, "clock-unsynchronised"),
+    not_well("ntp-kiss", NTP, "ntp-refused", code="DENY"),
+    not_well("zone-missing", DNS, "zone-not-served", zone="two.edge.example"),
+    Cell("clock-offset", NTP, {"seconds": 30}, state="succeeded", warnings=frozenset({"clock-offset"}), available=ALL),
+    rides_out("drop", NTP, 1),
+    rides_out("drop", DNS, 1),
+    rides_out("slow", DNS, seconds=1),
 )  # fmt: skip
 
 NOT_ONBOARDINGS = {

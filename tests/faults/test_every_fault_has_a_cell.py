@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import Any
 
 from tests.e2e.sites import declared_site
-from tests.faults.expected import CELLS, NOT_ONBOARDINGS, Cell
+from tests.faults.expected import CELLS, DNS, NOT_ONBOARDINGS, NTP, Cell
 
 HERE = Path(__file__).parent
 LIES = ("about", "what")
@@ -21,6 +21,8 @@ def switchboard(folder: Path) -> list[dict[str, Any]]:
 def target_of(cell: Cell) -> str:
     if ":" in cell.target:
         return "cable"
+    if cell.target in (NTP, DNS):
+        return "system"
     return "switch" if "leaf" in cell.target else "server"
 
 
