@@ -12,6 +12,7 @@ import random
 import signal
 import socket
 import tempfile
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -102,6 +103,9 @@ class TestSite:
         """SIGKILL, as when the machine loses power."""
         os.kill(self.process.record.pid, signal.SIGKILL)
         processes.kill([self.process.record.pid])
+        # On a busy machine its threads are taken down after its leading one; who starts it again meanwhile finds it running.
+        while self.process.alive:
+            time.sleep(0.01)
 
     def start_again(self) -> None:
         """A new process on the same state folder."""
