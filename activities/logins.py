@@ -6,6 +6,7 @@ from datetime import datetime
 from random import SystemRandom
 from typing import Protocol
 
+from activities.heartbeat import undisturbed
 from domain.account import Account, Door, LoginBudgetSpent
 from domain.bmc import DeviceTarget
 from domain.credentials import Wait, new_password, reading_step
@@ -87,7 +88,14 @@ class Logins[A: Account]:
         return self._doors.connect(target)
 
     def log_in(self, door: Door[A], target: DeviceTarget, slot: CredentialSlot) -> A:
-        """One counted try. What is known not to have reached the account check is uncounted again."""
+        """One counted try. What is known not to have reached the account check is uncounted again.
+
+        A cancel waits for the device's answer: a try that nobody accounts for would cost a whole lock-out window.
+        """
+        with undisturbed():
+            return self._log_in(door, target, slot)
+
+    def _log_in(self, door: Door[A], target: DeviceTarget, slot: CredentialSlot) -> A:
         login = self.credential(target, slot)
         site, device, now = target.site, target.device, self.clock()
         if not self.secrets.record_try(site, device, slot, now, self.window_s(target)):

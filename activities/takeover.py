@@ -1,8 +1,10 @@
 """Taking a device's login over, or giving it a new password: carries out the steps that `domain.credentials` decides on."""
 
 from collections.abc import Iterator
+from contextlib import ExitStack
 from datetime import datetime
 
+from activities.heartbeat import undisturbed
 from activities.logins import Logins
 from domain.account import (
     Account,
@@ -88,12 +90,17 @@ class TakeOver[A: Account]:
         self._changed = False
 
     def run(self) -> TakenOver:
-        while True:
-            step = self._next()
-            self._beat(type(step).__name__)
-            if isinstance(step, Done):
-                return self._done()
-            self._carry_out(step)
+        """A cancel ends it between two steps; from a new password on, only when the password is proved and kept."""
+        with ExitStack() as whole:
+            while True:
+                step = self._next()
+                self._beat(type(step).__name__)
+                if isinstance(step, Done):
+                    return self._done()
+                if isinstance(step, StorePending | ChangePassword | Promote):
+                    whole.enter_context(undisturbed())
+                with undisturbed():
+                    self._carry_out(step)
 
     def close(self) -> None:
         """Logs out."""

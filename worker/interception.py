@@ -51,6 +51,9 @@ class ErrorTranslation(Interceptor):
 BEATS = 4
 """How often within a heartbeat timeout: one may get lost, and a busy machine is late."""
 
+CANCEL_HEARD_S = 2.0
+"""A beat's answer is how an activity learns that it was cancelled, so beats come and go out at least this often."""
+
 
 class _Remembering(ActivityOutboundInterceptor):
     """Keeps what the activity told last, so that a beat between does not take it away."""
@@ -71,7 +74,7 @@ class _Beating(ActivityInboundInterceptor):
         timeout = activity.info().heartbeat_timeout
         if timeout is None:
             return await self.next.execute_activity(input)
-        beating = asyncio.create_task(self._beat(timeout.total_seconds() / BEATS))
+        beating = asyncio.create_task(self._beat(min(timeout.total_seconds() / BEATS, CANCEL_HEARD_S)))
         try:
             return await self.next.execute_activity(input)
         finally:

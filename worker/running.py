@@ -13,7 +13,7 @@ from temporalio.runtime import PrometheusConfig, Runtime, TelemetryConfig
 from temporalio.worker import Worker
 
 from domain.order import CONTROL_QUEUE
-from worker.interception import ErrorTranslation, Heartbeats
+from worker.interception import CANCEL_HEARD_S, ErrorTranslation, Heartbeats
 from worker.sandbox import workflow_runner
 from worker.settings import WorkerSettings
 from workflows.onboarding import SiteOnboarding
@@ -63,6 +63,7 @@ def worker_for(queue: str, client: Client, settings: WorkerSettings, activities:
         max_cached_workflows=settings.cached_workflows if control else 0,
         workflow_runner=workflow_runner(),
         interceptors=(ErrorTranslation(), Heartbeats()),
+        max_heartbeat_throttle_interval=timedelta(seconds=CANCEL_HEARD_S),
         graceful_shutdown_timeout=timedelta(seconds=settings.graceful_stop_s),
         disable_eager_activity_execution=not control,
     )

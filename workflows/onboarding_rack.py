@@ -10,6 +10,7 @@ from temporalio.exceptions import (
     CancelledError,
     FailureError,
     WorkflowAlreadyStartedError,
+    is_cancelled_exception,
 )
 
 from domain import artifact, secret
@@ -42,6 +43,7 @@ from workflows.calls import (
     REPORT_FINDINGS,
     TAKE_OVER_CREDENTIALS,
 )
+from workflows.cancelling import cancel_all, stop_if_cancelled
 from workflows.failures import reason_of, trouble_of
 from workflows.search_attributes import of_child
 
@@ -79,6 +81,7 @@ class ServerOnboarding:
                 raise
             standing = self._standing("read", StepState.FAILED, trouble=trouble)
         await self._tell_rack(standing)
+        stop_if_cancelled()
         await workflow.wait_condition(lambda: self._recorded)
         return standing
 
@@ -108,6 +111,7 @@ class RackOnboarding:
         self._busy: list[str] = []
         self._held: frozenset[str] = frozenset()
         self._children: dict[str, workflow.ChildWorkflowHandle[ServerOnboarding, Standing]] = {}
+        self._starting: list[asyncio.Task[None]] = []
 
     @workflow.run
     async def run(self, order: RackOrder) -> RackReport:
@@ -117,8 +121,14 @@ class RackOnboarding:
             self._stop_if_one_failed()
             judged = await self._judge()
             attested, recorded = await self._record(judged)
-        finally:
-            await self._let_go()
+        except (asyncio.CancelledError, FailureError) as error:
+            if is_cancelled_exception(error) and workflow.patched("cancel-children"):
+                await self._cancel_children()
+            else:
+                await self._let_go()
+            raise
+        await self._let_go()
+        stop_if_cancelled()
         return RackReport(
             rack=order.rack.rack,
             good=judged.good,
@@ -156,6 +166,7 @@ class RackOnboarding:
             enough = len(self._children) * part // PROGRESS_PARTS
             await workflow.wait_condition(lambda enough=enough: self._observed() >= enough)
             await self._tell_site(self._order.parent)
+            stop_if_cancelled()
 
     async def _tell_site(self, site: str) -> None:
         progress = RackProgress(rack=self._order.rack.rack, servers=tuple(map(self._server, self._children)))
@@ -180,6 +191,12 @@ class RackOnboarding:
             raise ApplicationError(reason_of(error), type="rack-failed") from error
 
     async def _start(self, server: str) -> None:
+        """Not cut off by a cancel: a child that has just started is known, so that it can be asked to stop."""
+        starting = asyncio.create_task(self._started(server))
+        self._starting.append(starting)
+        await asyncio.shield(starting)
+
+    async def _started(self, server: str) -> None:
         order = self._order
         try:
             self._children[server] = await workflow.start_child_workflow(
@@ -241,6 +258,11 @@ class RackOnboarding:
             about=order.rack.rack,
         )
         return attested, recorded
+
+    async def _cancel_children(self) -> None:
+        """Ends only when every child has: until then its server's lock is not free, and it may be changing a password."""
+        await asyncio.gather(*self._starting, return_exceptions=True)
+        await cancel_all(self._children.values())
 
     async def _let_go(self) -> None:
         """Signals every child that is still open; one that has ended meanwhile needs no telling."""

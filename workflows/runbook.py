@@ -9,7 +9,14 @@ from datetime import datetime
 from functools import partial
 
 from temporalio import workflow
-from temporalio.exceptions import ActivityError, ApplicationError, CancelledError, ChildWorkflowError
+from temporalio.exceptions import (
+    ActivityError,
+    ApplicationError,
+    CancelledError,
+    ChildWorkflowError,
+    FailureError,
+    is_cancelled_exception,
+)
 
 from domain.access import Place
 from domain.hold import Hold, HoldQuery
@@ -124,7 +131,9 @@ class Runbook:
         except Ended as ended:
             await self._end(ended.outcome)
             return None
-        except (asyncio.CancelledError, CancelledError):
+        except (asyncio.CancelledError, FailureError) as error:
+            if not is_cancelled_exception(error):
+                raise
             await self._end(Outcome(state=OperationState.CANCELLED, reason="cancelled; what is recorded stays"))
             raise
         await self._end(outcome_of(result))

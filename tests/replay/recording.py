@@ -12,7 +12,7 @@ import sys
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -103,6 +103,17 @@ async def cancelled(recorder: Recorder) -> list[str]:
     recorder.world.servers_busy = True
     handle = await recorder.onboard()
     while not recorder.world.calls["read"]:
+        await asyncio.sleep(0.05)
+    await handle.cancel()
+    await _failed(handle)
+    return ["site/oslo-1/fabric", "site/oslo-1/rack/r1", "site/oslo-1/server/r1-s01"]
+
+
+async def cancelled_while_changing(recorder: Recorder) -> list[str]:
+    """While servers get their passwords: each stops before its lock goes, and the site ends last."""
+    recorder.world.taking_over = True
+    handle = await recorder.onboard()
+    while recorder.world.calls["taking over"] < len(recorder.world.servers):
         await asyncio.sleep(0.05)
     await handle.cancel()
     await _failed(handle)
@@ -229,7 +240,8 @@ async def scheduled(recorder: Recorder) -> list[str]:
 SCENARIOS: dict[str, Callable[[Recorder], Awaitable[list[str]]]] = {
     scenario.__name__.replace("_", "-"): scenario
     for scenario in (
-        happy, settles, named, plan_stale, quarantined, quarantined_then_retried, cancelled, cancelled_while_blocked, blocked_then_skipped,
+        happy, settles, named, plan_stale, quarantined, quarantined_then_retried, cancelled, cancelled_while_blocked,
+        blocked_then_skipped, cancelled_while_changing,
         held_then_released,
         blocked_then_retried, stores_away, abandoned, grown, not_ours, planned, audited, systems,
         systems_skipped, scheduled,
@@ -270,7 +282,13 @@ async def _recorder() -> AsyncIterator[Recorder]:
             workflow_runner=workflow_runner(),
             identity=IDENTITY,
         )
-        devices = Worker(client, task_queue=DEVICES_QUEUE, activities=world.activities(), identity=IDENTITY)
+        devices = Worker(
+            client,
+            task_queue=DEVICES_QUEUE,
+            activities=world.activities(),
+            identity=IDENTITY,
+            max_heartbeat_throttle_interval=timedelta(seconds=0.2),
+        )
         async with control, devices:
             yield Recorder(client, world)
 

@@ -4,7 +4,7 @@ import asyncio
 import shutil
 import sys
 from collections.abc import AsyncIterator
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
@@ -64,7 +64,12 @@ async def world(environment: WorkflowEnvironment) -> AsyncIterator[World]:
             activities=world.activities(),
             workflow_runner=workflow_runner(),
         ),
-        Worker(environment.client, task_queue=DEVICES_QUEUE, activities=world.activities()),
+        Worker(
+            environment.client,
+            task_queue=DEVICES_QUEUE,
+            activities=world.activities(),
+            max_heartbeat_throttle_interval=timedelta(seconds=0.2),
+        ),
     ):
         yield world
 
@@ -285,3 +290,18 @@ async def test_observing_systems_may_be_skipped_and_says_nothing_about_them(
     assert world.outcome is not None
     assert (world.outcome.state, world.outcome.kind) == (OperationState.PARTIAL, "steps-skipped")
     assert (world.calls["report systems"], world.calls["record systems"]) == (0, 0)
+
+
+async def test_a_cancelled_operation_ends_only_after_what_changes_devices_has_stopped(
+    environment: WorkflowEnvironment, world: World
+):
+    world.taking_over = True
+    running = await start(environment)
+    while world.calls["taking over"] < len(world.servers):
+        await asyncio.sleep(0.05)
+    await running.handle.cancel()
+    with pytest.raises(WorkflowFailureError):
+        await running.handle.result()
+    assert world.outcome is not None
+    assert world.outcome.state is OperationState.CANCELLED
+    assert world.stopped_before_the_end

@@ -1,5 +1,6 @@
 """What stands behind a workflow in its tests: activities of the product's names that find what a test says, and the orders."""
 
+import asyncio
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
@@ -93,12 +94,15 @@ class World:
     systems_busy: bool = False
     servers_busy: bool = False
     secrets_away: bool = False
+    taking_over: bool = False
+    """Each server's take-over lasts until it is cancelled, and then a moment longer."""
     servers: tuple[str, ...] = SERVERS
     plan_hash: str = PLAN_HASH
     calls: Counter[str] = field(default_factory=Counter)
     waits: list[str] = field(default_factory=list)
     outcome: Outcome | None = None
     holds: tuple[Hold, ...] = ()
+    stopped_before_the_end: bool = False
 
     @activity.defn
     async def take_operation(self, order: TakeOrder) -> Taken:
@@ -115,6 +119,7 @@ class World:
 
     @activity.defn
     async def end_operation(self, order: EndOrder) -> Operation:
+        self.stopped_before_the_end = self.calls["stopped taking over"] == self.calls["taking over"]
         self.outcome = order.outcome
         return ROW
 
@@ -177,6 +182,15 @@ class World:
             # As `worker.interception` turns it into Temporal's, once the policy has given up.
             told = {"kind": "vault-sealed", "message": "Vault is sealed.", "do": "Unseal it: vault operator unseal"}
             raise ApplicationError("Vault is sealed.", told, type="vault-sealed", non_retryable=True)
+        self.calls["taking over"] += 1
+        try:
+            while self.taking_over:
+                activity.heartbeat()
+                await asyncio.sleep(0.05)
+        except asyncio.CancelledError:
+            await asyncio.sleep(0.2)
+            self.calls["stopped taking over"] += 1
+            raise
         return Opened(changed=True)
 
     @activity.defn
