@@ -135,6 +135,18 @@ class OperationDraft(Model):
     """What else the workflow's order is made from; the sweep starts a row from nothing but the row."""
 
 
+class CancelAsked(Model):
+    """A person wants the operation to stop. It does so by itself; until it has, the row says who asked."""
+
+    who: str
+    at: datetime
+    why: str = ""
+
+    def __str__(self) -> str:
+        reason = f" ({self.why})" if self.why else ""
+        return f"{self.who}, {self.at:%Y-%m-%d %H:%M:%S} UTC{reason}"
+
+
 class Operation(OperationDraft):
     id: str
     state: OperationState
@@ -148,6 +160,7 @@ class Operation(OperationDraft):
     steps: tuple[Step, ...] = ()
     summary: str = ""
     """One line about now, such as `12 of 32 servers verified`."""
+    cancel_asked: CancelAsked | None = None
 
 
 class IdempotencyKey(Model):
@@ -264,6 +277,10 @@ class OperationStore(Protocol):
 
     def record_waiting(self, record: WaitingRecord) -> Operation:
         """The row is `blocked` while at least one wait is written, else `running`. A new wait goes out by webhook."""
+        ...
+
+    def ask_cancel(self, operation: str, asked: CancelAsked) -> Operation:
+        """Writes who wants it to stop. The first to ask is kept; an ended row is left alone."""
         ...
 
     def end(self, operation: str, run_id: str, outcome: Outcome, steps: tuple[Step, ...] = ()) -> Operation:

@@ -8,6 +8,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from domain.access import Place
 from domain.errors import Conflict
 from domain.operation import (
+    CancelAsked,
     IdempotencyKey,
     IdempotencyKeyReused,
     Opened,
@@ -129,6 +130,15 @@ class OperationRows:
             for wait in record.waiting:
                 if known.get(wait.key) != wait:
                     announce(connection, "operation.blocked", row.id, plain(wait), self._clock())
+            return changed
+
+    def ask_cancel(self, operation: str, asked: CancelAsked) -> Operation:
+        with self._engine.begin() as connection:
+            row = _existing(connection, operation, lock=True)
+            if row.state.ended or row.cancel_asked is not None:
+                return row
+            changed = row.model_copy(update={"cancel_asked": asked})
+            _save(connection, changed)
             return changed
 
     def end(self, operation: str, run_id: str, outcome: Outcome, steps: tuple[Step, ...] = ()) -> Operation:

@@ -1,5 +1,7 @@
 """The activities that workflows call, with their human titles: a static table by activity type."""
 
+from collections.abc import Mapping
+
 from domain.acceptance_report import ImportReportOrder, ReportImported
 from domain.evidence import Appended, EvidenceBatch
 from domain.finding import Report, Reported
@@ -80,3 +82,6 @@ RECORD_SITE = Activity("record_site", "Record the site in NetBox", RecordOrder, 
 
 LIST_SITES = Activity("list_sites", "List the sites of the window", FleetWindow, FleetSites, STORE)
 WATCH_STATES = Activity("watch_states", "Look for servers that stay too long", StateLimits, StatesWatched, INVENTORY)
+
+TITLES: Mapping[str, str] = {call.name: call.title for call in tuple(vars().values()) if isinstance(call, Activity)}
+"""What people call each activity, by its type: for whoever sees one from outside a workflow."""

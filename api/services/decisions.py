@@ -19,7 +19,7 @@ from domain.canonical import digest
 from domain.checking import Problem
 from domain.errors import Conflict, Rejected, Transient
 from domain.model import Model
-from domain.operation import Choice, IdempotencyKey, Operation, Waiting
+from domain.operation import CancelAsked, Choice, IdempotencyKey, Operation, Waiting
 from domain.order import CONTROL_QUEUE, Decided, Decision
 
 UPDATE_TIMEOUT = timedelta(seconds=10)
@@ -152,11 +152,13 @@ async def answer(
 
 
 async def cancel(services: Services, principal: Principal, operation: Operation, why: str, key: IdempotencyKey) -> None:
-    """Asks the workflow to stop: it cleans up and ends by itself."""
+    """Asks the workflow to stop: it cleans up and ends by itself. The row says who asked before the workflow hears of it."""
     allow(principal, Role.OPERATOR, operation.place)
     if await in_thread(services.answers.find, key, Asked) is not None:
         return
     handle = await addressed(services, _still_open(operation), workflow_id_of(operation))
+    asked = CancelAsked(who=principal.name, at=now(), why=why)
+    await in_thread(services.operations.ask_cancel, operation.id, asked)
     try:
         await handle.cancel(rpc_timeout=UPDATE_TIMEOUT)
     except NO_ANSWER as error:

@@ -9,6 +9,7 @@ from temporalio.api.workflow.v1 import PendingActivityInfo
 from temporalio.client import WorkflowExecutionDescription
 
 from domain.model import Model
+from workflows.calls import TITLES
 
 SLOW_PICK_UP = timedelta(seconds=5)
 """A step of a workflow that no worker takes up for this long is worth a sentence."""
@@ -40,7 +41,7 @@ class PendingWork(Model):
 
 
 _STATES = {
-    PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED: "waiting for a worker or its next try",
+    PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED: "waiting for a worker",
     PendingActivityState.PENDING_ACTIVITY_STATE_STARTED: "running",
     PendingActivityState.PENDING_ACTIVITY_STATE_CANCEL_REQUESTED: "being cancelled",
     PendingActivityState.PENDING_ACTIVITY_STATE_PAUSED: "paused by a person",
@@ -49,14 +50,18 @@ _STATES = {
 
 
 def pending_of(workflow_id: str, info: PendingActivityInfo, default_queue: str) -> PendingWork:
+    waits = info.state == PendingActivityState.PENDING_ACTIVITY_STATE_SCHEDULED
+    failed_at = _time(info.last_attempt_complete_time)
+    # Between two tries `scheduled_time` is when the next one comes: since when it waits is when the last one failed.
+    since = (failed_at if waits else None) or _time(info.last_started_time) or _time(info.scheduled_time)
     return PendingWork(
         workflow_id=workflow_id,
         title=title_of(info.activity_type.name),
         activity=info.activity_type.name,
-        state=_STATES.get(info.state, "pending"),
+        state="waiting for its next try" if waits and failed_at else _STATES.get(info.state, "pending"),
         queue=info.activity_options.task_queue.name or default_queue,
         attempt=max(info.attempt, 1),
-        since=_time(info.last_started_time) or _time(info.scheduled_time) or datetime.now(UTC),
+        since=since or datetime.now(UTC),
         last_error=innermost(info),
         next_retry_at=_time(info.next_attempt_schedule_time),
         gives_up_at=_time(info.expiration_time),
@@ -87,8 +92,8 @@ def waiting_for_worker(description: WorkflowExecutionDescription, at: datetime) 
 
 
 def title_of(activity_type: str) -> str:
-    """`observe_server` → `Observe server`."""
-    return activity_type.replace("_", " ").capitalize()
+    """As workflows call it; one that only another build knows, by its words: `observe_server` → `Observe server`."""
+    return TITLES.get(activity_type) or activity_type.replace("_", " ").capitalize()
 
 
 def innermost(info: PendingActivityInfo) -> str:

@@ -47,6 +47,7 @@ async def why(services: Services, operation: Operation) -> Why:
         pending, children, started = await _pending(services, operation, workflow_id)
     except NO_ANSWER as error:
         sentences = (
+            *_about_cancel(operation),
             *_about_waits(operation),
             f"Temporal does not answer, so nothing newer is known: {words_of(error)}.",
         )
@@ -58,6 +59,7 @@ async def why(services: Services, operation: Operation) -> Why:
     queues = await asyncio.gather(*(standing_of(services, name) for name in names))
     progress = await progress_of(services, operation)
     sentences = (
+        *_about_cancel(operation),
         *_about_waits(operation),
         *(queue.sentence for queue in queues if not queue.polled),
         *(work.sentence for work in pending),
@@ -121,6 +123,13 @@ def _work_of(description: WorkflowExecutionDescription) -> tuple[PendingWork, ..
     )
     task = waiting_for_worker(description, now())
     return (*activities, task) if task else activities
+
+
+def _about_cancel(operation: Operation) -> tuple[str, ...]:
+    if operation.cancel_asked is None:
+        return ()
+    stops = "It lets what changes a device come to a safe end, and then ends as cancelled by itself."
+    return (f"{operation.id} was asked to stop by {operation.cancel_asked}. {stops}",)
 
 
 def _about_waits(operation: Operation) -> tuple[str, ...]:

@@ -306,6 +306,7 @@ def _describe_operation(operation: Mapping[str, Any]) -> None:
             ("Retry of", operation.get("retry_of")),
             ("Declaration", _declaration(operation)),
             ("Plan", operation.get("plan_hash")),
+            ("Cancel asked by", _asked(operation.get("cancel_asked"))),
             ("Accepted", when(operation["accepted_at"])),
             ("Started", when(operation.get("started_at"))),
             ("Ended", when(operation.get("ended_at"))),
@@ -331,6 +332,10 @@ def _describe_operation(operation: Mapping[str, Any]) -> None:
     )  # fmt: skip
     if operation.get("servers"):
         show(operation["servers"], servers, Output.TABLE, "")
+
+
+def _asked(asked: Mapping[str, Any] | None) -> str:
+    return f"{asked['who']}, {when(asked['at'])}: {asked['why']}" if asked else ""
 
 
 def _declaration(operation: Mapping[str, Any]) -> str:

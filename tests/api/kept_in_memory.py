@@ -22,6 +22,7 @@ from domain.inventory import DeviceQuery, DeviceState
 from domain.model import Json
 from domain.netbox_schema import SchemaState
 from domain.operation import (
+    CancelAsked,
     IdempotencyKey,
     IdempotencyKeyReused,
     Opened,
@@ -102,6 +103,12 @@ class KeptOperations:
         waiting = (*kept, *record.waiting)
         state = OperationState.BLOCKED if waiting else OperationState.RUNNING
         return self.change(record.operation, waiting=waiting, state=state)
+
+    def ask_cancel(self, operation: str, asked: CancelAsked) -> Operation:
+        row = self.get(operation)
+        if row.state.ended or row.cancel_asked is not None:
+            return row
+        return self.change(operation, cancel_asked=asked)
 
     def end(self, operation: str, run_id: str, outcome: Outcome, steps: tuple[Step, ...] = ()) -> Operation:
         row = self.get(operation)

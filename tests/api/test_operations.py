@@ -284,3 +284,17 @@ async def test_why_tells_of_a_worker_whose_code_fails_at_the_step(live: Api, pla
         said = await until(look, lambda sentences: any("fails at it" in sentence for sentence in sentences))
     assert "its log says why" in said[0]
     await live.services.temporal.get_workflow_handle(f"site/{place.site}/fabric").terminate("the test is over")
+
+
+async def test_who_asked_it_to_stop_is_told_until_it_has(live: Api, place: Place) -> None:
+    """No worker is alive, so it cannot end: the answer comes from the row."""
+    path = f"/v1/operations/{(await apply(live, place)).json()['id']}"
+    cancelled = await live.send("POST", f"{path}/cancel", json={"why": "wrong site"})
+    assert cancelled.status_code == 202
+    asked = (await live.send("GET", path)).json()["cancel_asked"]
+    assert (asked["who"], asked["why"]) == ("admin-fleet", "wrong site")
+    again = await live.send("POST", f"{path}/cancel", json={"why": "again"})
+    assert again.json()["cancel_asked"] == asked, "the first to ask is kept"
+    first = (await live.send("GET", f"{path}/why")).json()["sentences"][0]
+    assert f"was asked to stop by {asked['who']}" in first
+    assert "(wrong site)" in first

@@ -6,6 +6,7 @@ from sqlalchemy import Engine, select
 from domain.access import Place
 from domain.errors import Conflict
 from domain.operation import (
+    CancelAsked,
     IdempotencyKey,
     IdempotencyKeyReused,
     OperationDraft,
@@ -123,6 +124,21 @@ def test_a_row_is_blocked_while_one_of_its_waits_is_left_and_each_wait_goes_out_
     assert rows.record_waiting(WaitingRecord(operation=row.id, cleared=("b",))).state is OperationState.RUNNING
     with engine.connect() as connection:
         assert len(connection.execute(select(outbox.c.id)).all()) == 2
+
+
+def test_the_first_who_asks_to_cancel_is_kept_and_an_ended_row_is_left_alone(engine: Engine) -> None:
+    rows = OperationRows(engine)
+    row = rows.open(draft()).operation
+    rows.take(row.id, row.workflow_id, "run-1")
+    first = CancelAsked(who="ada", at=utc_now(), why="wrong site")
+    assert rows.ask_cancel(row.id, first).cancel_asked == first
+    assert rows.ask_cancel(row.id, CancelAsked(who="eva", at=utc_now())).cancel_asked == first
+    rows.record_progress(ProgressRecord(operation=row.id, revision=1, steps=()))
+    assert rows.end(row.id, "run-1", Outcome(state=OperationState.CANCELLED)).cancel_asked == first
+    other = rows.open(draft("bergen-1")).operation
+    rows.take(other.id, other.workflow_id, "run-2")
+    rows.end(other.id, "run-2", Outcome(state=OperationState.SUCCEEDED))
+    assert rows.ask_cancel(other.id, first).cancel_asked is None
 
 
 def test_the_sweep_finds_accepted_rows_only(engine: Engine) -> None:
