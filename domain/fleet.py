@@ -2,6 +2,8 @@
 
 from datetime import timedelta
 
+from domain.access import Place
+from domain.finding import Severity, Sighting
 from domain.lifecycle import Lifecycle
 from domain.model import Model, Name
 from domain.order import DeclarationRef
@@ -35,6 +37,23 @@ class FleetReport(Model):
     audited: int = 0
     busy: tuple[str, ...] = ()
     failed: tuple[str, ...] = ()
+    unreached: tuple[str, ...] = ()
+    """Nobody answered for them: each has the finding `site-unreachable`, and the others were audited."""
+
+
+UNREACHABLE = "site-unreachable"
+
+
+def unreachable(place: Place, reason: str) -> Sighting:
+    """What an audit says of a site where it could look at nothing."""
+    return Sighting(
+        object=f"site/{place.site}",
+        kind=UNREACHABLE,
+        severity=Severity.CRITICAL,
+        message=f"{place.site} was not reached: {reason}",
+        do="Check the out-of-band network and the worker of its queue, then audit the site again.",
+        place=place,
+    )
 
 
 TIME_LIMITS: dict[Lifecycle, timedelta] = {

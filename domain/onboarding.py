@@ -199,6 +199,8 @@ class AuditReport(Model):
     new: int = 0
     resolved: int = 0
     open: int = 0
+    unreached: str = ""
+    """Why nothing could be looked at; empty where the site was reached."""
 
 
 class RackOrder(Model):

@@ -32,6 +32,11 @@ def trouble_of(error: FailureError) -> Trouble:
     return Trouble(kind="no-answer-in-time" if timed_out else "not-read", message=reason_of(error))
 
 
+def kind_of(error: FailureError) -> str:
+    """The stable word for it. What a workflow itself found out says so by its type."""
+    return error.type if isinstance(error, ApplicationError) and error.type else trouble_of(error).kind
+
+
 def _chain(error: BaseException) -> Iterator[BaseException]:
     yield error
     if isinstance(error, FailureError) and error.cause is not None:

@@ -46,7 +46,7 @@ from workflows.calls import (
     RECORD_WAITING,
     TAKE_OPERATION,
 )
-from workflows.failures import reason_of
+from workflows.failures import kind_of, reason_of
 from workflows.policies import HOLD_LOOK_AGAIN
 from workflows.search_attributes import BLOCKED, KIND, OPERATION_ID, PHASE, REGION, SITE, mark
 
@@ -71,11 +71,27 @@ class Abandoned(Ended):
         super().__init__(Outcome(state=OperationState.FAILED, kind="abandoned", reason=said))
 
 
+class GaveUp(Ended):
+    """A step failed of an operation that changes nothing and waits for nobody."""
+
+    def __init__(self, step: str, title: str, error: FailureError) -> None:
+        self.step, self.reason = step, reason_of(error)
+        super().__init__(
+            Outcome(
+                state=OperationState.FAILED,
+                kind=kind_of(error),
+                reason=f"{title}: {self.reason}",
+                do="Mend what it names, then ask again.",
+            )
+        )
+
+
 class Runbook:
     """The steps of one operation's workflow, in order, with their human titles."""
 
-    def __init__(self, order: Order, titles: dict[str, str]) -> None:
-        self._order = order
+    def __init__(self, order: Order, titles: dict[str, str], *, waits: bool = True) -> None:
+        """`waits`: for a person, where a step fails. What only looks ends instead: it is asked for again at no cost."""
+        self._order, self._waits = order, waits
         self._steps = {key: Step(key=key, title=title) for key, title in titles.items()}
         self._servers: dict[str, ServerStanding] = {}
         self._waiting: Waiting | None = None
@@ -177,6 +193,7 @@ class Runbook:
 
         Raises:
             Abandoned: a person gave up.
+            GaveUp: it failed, and this operation waits for nobody.
             CancelledError: the operation was cancelled.
         """
         self._begin(key)
@@ -191,6 +208,8 @@ class Runbook:
                     raise error.cause from error
                 reason = reason_of(error)
                 self._set(key, StepState.FAILED, reason)
+                if not self._waits and workflow.patched("waits-for-nobody"):
+                    raise GaveUp(key, self._steps[key].title, error) from error
                 choices = AFTER_FAILURE if can_skip else MUST_SUCCEED
                 choice, decision = await self._wait(key, WaitKind.BLOCKED, reason, choices)
                 if choice is Choice.ABANDON:

@@ -5,13 +5,14 @@ import asyncio
 from temporalio import workflow
 from temporalio.exceptions import ChildWorkflowError, WorkflowAlreadyStartedError
 
-from domain.fleet import FleetReport, FleetSite, FleetWindow, StateLimits, StatesWatched
+from domain.finding import Report, Sighting
+from domain.fleet import UNREACHABLE, FleetReport, FleetSite, FleetWindow, StateLimits, StatesWatched, unreachable
 from domain.onboarding import AuditReport
 from domain.operation import OperationState, Outcome
 from domain.order import Order
 from workflows import site_observation
-from workflows.calls import AUDIT_SITE, LIST_SITES, WATCH_STATES
-from workflows.runbook import Runbook
+from workflows.calls import AUDIT_SITE, LIST_SITES, REPORT_FINDINGS, WATCH_STATES
+from workflows.runbook import GaveUp, Runbook
 from workflows.site_observation import SiteObservation
 
 SITE_AUDIT, FLEET_AUDIT, STATE_WATCH = "site-audit", "fleet-audit", "state-watch"
@@ -28,7 +29,7 @@ class SiteAudit:
     @workflow.init
     def __init__(self, order: Order) -> None:
         titles = {**site_observation.TITLES, **site_observation.KNOWN, "audit": "Compare and report"}
-        self._book = Runbook(order, titles)
+        self._book = Runbook(order, titles, waits=False)
         self._observation = SiteObservation(self._book, tells=False)
 
     @workflow.run
@@ -36,12 +37,32 @@ class SiteAudit:
         return await self._book.carry_out(self._audit, audited)
 
     async def _audit(self) -> AuditReport:
-        observed = await self._observation.observe()
+        try:
+            observed = await self._observation.observe()
+        except GaveUp as error:
+            if error.step != "reach":
+                raise
+            await self._tell_reach(unreachable(self._book.place, error.reason))
+            return AuditReport(site=self._book.place.site, unreached=error.reason)
+        if workflow.patched("site-unreachable"):
+            await self._tell_reach()
         asked = await self._observation.plan_order(observed)
         return await self._book.must("audit", lambda: AUDIT_SITE(asked))
 
+    async def _tell_reach(self, *seen: Sighting) -> None:
+        """Nothing else is reported of a site that was not reached: what is open stays as it is."""
+        report = Report(check="reach", place=self._book.place, sightings=seen, operation=self._book.order.operation_id)
+        await REPORT_FINDINGS(report)
+
 
 def audited(report: AuditReport) -> Outcome:
+    if report.unreached:
+        return Outcome(
+            state=OperationState.PARTIAL,
+            kind=UNREACHABLE,
+            reason=f"{report.site} was not reached, so nothing of it was looked at: {report.unreached}",
+            do="Mend what the finding names, then audit it again.",
+        )
     known = report.open - report.new
     said = f"{report.sightings} facts to look at: {report.new} new, {known} known before; {report.resolved} resolved"
     return Outcome(state=OperationState.SUCCEEDED, reason=said if report.sightings else "everything is as declared")
@@ -53,7 +74,7 @@ class FleetAudit:
 
     @workflow.init
     def __init__(self, order: Order) -> None:
-        self._book = Runbook(order, {"list": "List the sites", "audit": "Audit the sites"})
+        self._book = Runbook(order, {"list": "List the sites", "audit": "Audit the sites"}, waits=False)
         self._done = FleetReport()
 
     @workflow.run
@@ -107,7 +128,9 @@ class FleetAudit:
             return
         except ChildWorkflowError:
             report = None
-        if report is None:
+        if report is not None and report.unreached:
+            self._done = self._done.model_copy(update={"unreached": (*self._done.unreached, site.name)})
+        elif report is None:
             self._done = self._done.model_copy(update={"failed": (*self._done.failed, site.name)})
         else:
             self._done = self._done.model_copy(update={"audited": self._done.audited + 1})
@@ -115,12 +138,16 @@ class FleetAudit:
 
     @staticmethod
     def _outcome(report: FleetReport) -> Outcome:
-        left = (*report.busy, *report.failed)
+        left = (*report.unreached, *report.busy, *report.failed)
         said = f"{report.audited} sites audited"
         if not left:
             return Outcome(state=OperationState.SUCCEEDED, reason=said)
         return Outcome(
-            state=OperationState.PARTIAL, kind="sites-left", reason=f"{said}, {len(left)} were not", details=left
+            state=OperationState.PARTIAL,
+            kind="sites-left",
+            reason=f"{said}, {len(left)} were not: {', '.join(left[:20])}",
+            do="See what each of them says: edgewright get findings, edgewright get operations",
+            details=left,
         )
 
 
@@ -130,7 +157,7 @@ class StateWatch:
 
     @workflow.init
     def __init__(self, order: Order) -> None:
-        self._book = Runbook(order, {"watch": "Look for servers that stay too long"})
+        self._book = Runbook(order, {"watch": "Look for servers that stay too long"}, waits=False)
 
     @workflow.run
     async def run(self, order: Order) -> StatesWatched | None:

@@ -20,7 +20,7 @@ class SitePlan:
 
     @workflow.init
     def __init__(self, order: Order) -> None:
-        self._book = Runbook(order, TITLES)
+        self._book = Runbook(order, TITLES, waits=False)
         self._observation = SiteObservation(self._book, tells=False)
 
     @workflow.run

@@ -56,4 +56,6 @@ def test_cancelled_anywhere_the_device_is_either_as_it_was_or_wholly_ours(tmp_pa
             assert stopped
             assert world.bmc.password == FACTORY, place
             stopped_before_a_change += 1
-    assert 0 < stopped_before_a_change < places, "it stops early where nothing is changed yet, and not where something is"
+    assert 0 < stopped_before_a_change < places, (
+        "it stops early where nothing is changed yet, and not where something is"
+    )

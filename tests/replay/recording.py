@@ -228,6 +228,15 @@ async def systems_skipped(recorder: Recorder) -> list[str]:
     return ["site/oslo-1/fabric"]
 
 
+async def unreached(recorder: Recorder) -> list[str]:
+    """Nobody answers for one of two sites: its audit and its plan end, and the fleet's audit goes on."""
+    recorder.world.sites, recorder.world.dark = ("bergen-1", "oslo-1"), {"oslo-1"}
+    fleet = Order(operation_id="", kind="fleet-audit", target="fleet")
+    await (await recorder.start(FleetAudit, fleet, "fleet-audit/fleet")).result()
+    await (await recorder.start(SitePlan, ORDER.model_copy(update={"kind": "site-plan"}), "site-plan/op-1")).result()
+    return ["fleet-audit/fleet", "site-audit/scheduled/oslo-1", "site-plan/op-1"]
+
+
 async def scheduled(recorder: Recorder) -> list[str]:
     """A schedule's runs open their own rows."""
     fleet = Order(operation_id="", kind="fleet-audit", target="nordics", region="nordics")
@@ -244,7 +253,7 @@ SCENARIOS: dict[str, Callable[[Recorder], Awaitable[list[str]]]] = {
         blocked_then_skipped, cancelled_while_changing,
         held_then_released,
         blocked_then_retried, stores_away, abandoned, grown, not_ours, planned, audited, systems,
-        systems_skipped, scheduled,
+        systems_skipped, unreached, scheduled,
     )
 }  # fmt: skip
 """Each ends with the ids of the workflows whose newest runs are kept."""

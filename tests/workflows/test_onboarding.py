@@ -1,17 +1,11 @@
 """Site onboarding as an operator sees it, with activities of the same names and time that skips."""
 
 import asyncio
-import shutil
-import sys
-from collections.abc import AsyncIterator
-from datetime import UTC, datetime, timedelta
-from pathlib import Path
+from datetime import UTC, datetime
 
 import pytest
 from temporalio.client import WorkflowFailureError, WorkflowHandle, WorkflowUpdateFailedError
-from temporalio.contrib.pydantic import pydantic_data_converter
 from temporalio.testing import WorkflowEnvironment
-from temporalio.worker import Worker
 
 from domain.access import Place
 from domain.hold import Hold
@@ -22,22 +16,9 @@ from domain.operation import (
     OperationState,
     StepState,
 )
-from domain.order import CONTROL_QUEUE, DEVICES_QUEUE, Decision, Progress, Released
+from domain.order import CONTROL_QUEUE, Decision, Progress, Released
 from tests.workflows.world import ORDER, World
-from worker.sandbox import workflow_runner
-from worker.temporal import register_search_attributes
 from workflows.onboarding import SiteOnboarding
-from workflows.onboarding_rack import RackOnboarding, ServerOnboarding
-
-
-@pytest.fixture
-async def environment() -> AsyncIterator[WorkflowEnvironment]:
-    server = shutil.which("temporal-test-server") or str(Path(sys.executable).parent / "temporal-test-server")
-    async with await WorkflowEnvironment.start_time_skipping(
-        data_converter=pydantic_data_converter, test_server_existing_path=server
-    ) as env:
-        await register_search_attributes(env.client)
-        yield env
 
 
 class Running:
@@ -51,27 +32,6 @@ class Running:
             if progress.waiting and progress.waiting[0].key == key:
                 return progress
         raise AssertionError(f"it never waited at {key}: {progress.steps}")
-
-
-@pytest.fixture
-async def world(environment: WorkflowEnvironment) -> AsyncIterator[World]:
-    world = World()
-    async with (
-        Worker(
-            environment.client,
-            task_queue=CONTROL_QUEUE,
-            workflows=[SiteOnboarding, RackOnboarding, ServerOnboarding],
-            activities=world.activities(),
-            workflow_runner=workflow_runner(),
-        ),
-        Worker(
-            environment.client,
-            task_queue=DEVICES_QUEUE,
-            activities=world.activities(),
-            max_heartbeat_throttle_interval=timedelta(seconds=0.2),
-        ),
-    ):
-        yield world
 
 
 async def start(environment: WorkflowEnvironment) -> Running:

@@ -102,6 +102,14 @@ class World:
     waits: list[str] = field(default_factory=list)
     outcome: Outcome | None = None
     holds: tuple[Hold, ...] = ()
+    sites: tuple[str, ...] = ("oslo-1",)
+    dark: set[str] = field(default_factory=set)
+    """Sites where nobody answers."""
+    lost: set[str] = field(default_factory=set)
+    """Sites whose declaration cannot be loaded."""
+    reports: list[Report] = field(default_factory=list)
+    outcomes: dict[str, Outcome] = field(default_factory=dict)
+    """By operation: a scheduled one is called by its target."""
     stopped_before_the_end: bool = False
 
     @activity.defn
@@ -120,7 +128,7 @@ class World:
     @activity.defn
     async def end_operation(self, order: EndOrder) -> Operation:
         self.stopped_before_the_end = self.calls["stopped taking over"] == self.calls["taking over"]
-        self.outcome = order.outcome
+        self.outcome = self.outcomes[order.operation] = order.outcome
         return ROW
 
     @activity.defn
@@ -130,12 +138,16 @@ class World:
     @activity.defn
     async def report_findings(self, order: Report) -> Reported:
         self.calls[f"report {order.check}"] += 1
+        self.reports.append(order)
         return Reported()
 
     @activity.defn
     async def load_site(self, order: LoadOrder) -> SiteRef:
+        site = order.declaration.name
+        if site in self.lost:
+            raise ApplicationError(f"{site}'s declaration is gone", type="artifact-gone", non_retryable=True)
         return SiteRef(
-            name="oslo-1",
+            name=site,
             region="nordics",
             bundle=REF,
             racks=(RackSize(rack="r1", servers=self.servers),),
@@ -145,7 +157,8 @@ class World:
     @activity.defn
     async def reach_out_of_band(self, order: ScanOrder) -> Scanned:
         self.calls["reach"] += 1
-        return Scanned(tried=8, answering=self.answering, answers=REF)
+        answering = 0 if order.site.name in self.dark else self.answering
+        return Scanned(tried=8, answering=answering, answers=REF)
 
     @activity.defn
     async def discover_devices(self, order: DiscoverOrder) -> Discovered:
@@ -240,7 +253,7 @@ class World:
 
     @activity.defn
     async def open_operation(self, order: OpenOrder) -> Operation:
-        return ROW
+        return ROW.model_copy(update={"id": f"op-{order.draft.target}"})
 
     @activity.defn
     async def record_plan(self, order: PlanRecord) -> Operation:
@@ -258,15 +271,11 @@ class World:
     @activity.defn
     async def audit_site(self, order: PlanOrder) -> AuditReport:
         self.calls["audit systems"] += order.systems == SYSTEMS
-        return AuditReport(site="oslo-1", servers_read=len(self.servers))
+        return AuditReport(site=order.site.name, servers_read=len(self.servers))
 
     @activity.defn
     async def list_sites(self, order: FleetWindow) -> FleetSites:
-        assert ORDER.declaration is not None
-        site = FleetSite(
-            name="oslo-1", region="nordics", declaration=ORDER.declaration, devices_queue=ORDER.devices_queue
-        )
-        return FleetSites(sites=(site,))
+        return FleetSites(sites=tuple(map(_site, self.sites)))
 
     @activity.defn
     async def watch_states(self, order: StateLimits) -> StatesWatched:
@@ -278,3 +287,8 @@ class World:
             for name in dir(type(self))
             if hasattr(getattr(type(self), name), "__temporal_activity_definition")
         ]
+
+
+def _site(name: str) -> FleetSite:
+    declaration = DeclarationRef(kind="Site", name=name, version=1, digest="d")
+    return FleetSite(name=name, region="nordics", declaration=declaration, devices_queue=ORDER.devices_queue)
