@@ -45,6 +45,7 @@ from workflows.calls import (
 )
 from workflows.cancelling import cancel_all, stop_if_cancelled
 from workflows.failures import reason_of, trouble_of
+from workflows.holding import ChildsBoundary
 from workflows.search_attributes import of_child
 
 WINDOW = 16
@@ -65,10 +66,17 @@ class ServerOnboarding:
     def __init__(self, order: ServerOrder) -> None:
         self._order = order
         self._recorded = False
+        self._boundary = ChildsBoundary(order.operation_id, order.server, f"Take over {order.server}")
 
     @workflow.run
     async def run(self, order: ServerOrder) -> Standing:
         task = ServerTask(site=order.site, server=order.server, discovery=order.discovery)
+        if workflow.patched("childrens-holds"):
+            # Who is held already when its rack begins has no child; this is for a hold that came since.
+            site = order.site
+            await self._boundary.pass_holds(
+                Place(region=site.region, site=site.name, rack=order.rack, server=order.server)
+            )
         try:
             await TAKE_OVER_CREDENTIALS(task, queue=order.devices_queue, about=order.server)
             read = await READ_SERVER(task, queue=order.devices_queue, about=order.server)
@@ -112,6 +120,8 @@ class RackOnboarding:
         self._held: frozenset[str] = frozenset()
         self._children: dict[str, workflow.ChildWorkflowHandle[ServerOnboarding, Standing]] = {}
         self._starting: list[asyncio.Task[None]] = []
+        rack = order.rack.rack
+        self._boundary = ChildsBoundary(order.operation_id, rack, f"Take over the servers of rack {rack}")
 
     @workflow.run
     async def run(self, order: RackOrder) -> RackReport:
@@ -145,11 +155,14 @@ class RackOnboarding:
         self._seen[standing.server] = standing
 
     async def _look_for_holds(self) -> None:
-        """A held server, or one in a held rack, is left alone and told; the site's own holds were passed before."""
+        """Stops while rack, site, region or fleet are held. A server that is held by itself is left alone and told: the others
+        of its rack are not to wait for it."""
         if not workflow.patched("holds"):
             return
         site, rack = self._order.site, self._order.rack
         place = Place(region=site.region, site=site.name, rack=rack.rack)
+        if workflow.patched("childrens-holds"):
+            await self._boundary.pass_holds(place)
         found = await READ_HOLDS(HoldQuery(place=place, within=True), about=rack.rack)
         of_servers = {hold.place.server for hold in found.holds if hold.place.server}
         of_the_rack = any(hold.place.rack and not hold.place.server for hold in found.holds)

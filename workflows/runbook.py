@@ -19,7 +19,7 @@ from temporalio.exceptions import (
 )
 
 from domain.access import Place
-from domain.hold import Hold, HoldQuery
+from domain.hold import Hold
 from domain.operation import (
     Choice,
     EndOrder,
@@ -36,18 +36,17 @@ from domain.operation import (
     WaitingRecord,
     WaitKind,
 )
-from domain.order import Decided, Decision, Order, Progress, Released, ServerStanding
+from domain.order import Decided, Decision, Order, Progress, ServerStanding
 from workflows.calls import (
     END_OPERATION,
     OPEN_OPERATION,
-    READ_HOLDS,
     RECORD_PLAN,
     RECORD_PROGRESS,
     RECORD_WAITING,
     TAKE_OPERATION,
 )
 from workflows.failures import kind_of, reason_of
-from workflows.policies import HOLD_LOOK_AGAIN
+from workflows.holding import Boundary
 from workflows.search_attributes import BLOCKED, KIND, OPERATION_ID, PHASE, REGION, SITE, mark
 
 AFTER_FAILURE = (Choice.RETRY, Choice.SKIP, Choice.ABANDON)
@@ -96,7 +95,7 @@ class Runbook:
         self._servers: dict[str, ServerStanding] = {}
         self._waiting: Waiting | None = None
         self._decision: tuple[Choice, Decision] | None = None
-        self._releases = 0
+        self._boundary = Boundary()
         self._revision = 0
         self._one_wait = asyncio.Lock()
         self._summary = ""
@@ -105,7 +104,6 @@ class Runbook:
     def _listen(self) -> None:
         """Every operation's workflow answers the same query, signal and updates; see `domain.order` for their shapes."""
         workflow.set_query_handler("progress", self.progress)  # pyright: ignore[reportUnknownMemberType]
-        workflow.set_signal_handler("hold_released", self.released)  # pyright: ignore[reportUnknownMemberType]
         for choice in (Choice.APPROVE, Choice.RETRY, Choice.SKIP, Choice.ABANDON):
             taking, checking = self._taking(choice), self._checking(choice)
             workflow.set_update_handler(choice.value, taking, validator=checking)  # pyright: ignore[reportUnknownMemberType]
@@ -320,32 +318,19 @@ class Runbook:
         self._decision = (choice, decision)
         return Decided(step=self._waiting.key, choice=choice)
 
-    def released(self, released: Released) -> None:
-        self._releases += 1
-
     # --- waiting --------------------------------------------------------------------------------------------------
 
     async def _pass_holds(self, key: str) -> None:
         """Stops at this boundary while anybody holds the place; goes on by itself when it is released."""
-        while True:
-            releases = self._releases
-            held = await READ_HOLDS(HoldQuery(place=self.place))
-            if not held.holds:
-                await self._clear_hold(key)
-                return
-            await self._show_hold(key, held.holds)
-            try:
-                await workflow.wait_condition(partial(self._told_since, releases), timeout=HOLD_LOOK_AGAIN)
-            except TimeoutError:
-                continue
-            if self._decision is not None:
-                _, decision = self._decision
-                self._decision = None
-                await self._clear_hold(key)
-                raise Abandoned(self._steps[key].title, "held", decision)
-
-    def _told_since(self, releases: int) -> bool:
-        return self._releases > releases or self._decision is not None
+        show = partial(self._show_hold, key)
+        if await self._boundary.passed(self.place, show, interrupted=lambda: self._decision is not None):
+            await self._clear_hold(key)
+            return
+        assert self._decision is not None, "nothing else interrupts it"
+        _, decision = self._decision
+        self._decision = None
+        await self._clear_hold(key)
+        raise Abandoned(self._steps[key].title, "held", decision)
 
     async def _show_hold(self, key: str, holds: tuple[Hold, ...]) -> None:
         if self._waiting is not None:

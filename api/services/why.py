@@ -133,10 +133,15 @@ def _about_cancel(operation: Operation) -> tuple[str, ...]:
 
 
 def _about_waits(operation: Operation) -> tuple[str, ...]:
+    """One sentence for all that wait for the same: a hold stops each server of a rack by itself."""
+    alike: dict[tuple[str, tuple[Choice, ...]], list[Waiting]] = {}
+    for wait in operation.waiting:
+        alike.setdefault((wait.reason, wait.choices), []).append(wait)
     return tuple(
-        f"{wait.step}: {wait.reason} (since {wait.since:%Y-%m-%d %H:%M:%S} UTC). "
-        + (f"Safe now: {', '.join(wait.choices)}." if wait.choices else "It goes on by itself.")
-        for wait in operation.waiting
+        f"{waits[0].step}{f' and {len(waits) - 1} more' if waits[1:] else ''}: {reason} "
+        f"(since {min(wait.since for wait in waits):%Y-%m-%d %H:%M:%S} UTC). "
+        + (f"Safe now: {', '.join(choices)}." if choices else "It goes on by itself.")
+        for (reason, choices), waits in alike.items()
     )
 
 

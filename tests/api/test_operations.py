@@ -15,7 +15,7 @@ from api.services.reconciling import reconcile_all, sweep
 from api.services.starting import start
 from domain.access import Place
 from domain.declaration import StoredPlan
-from domain.operation import OperationDraft, OperationState
+from domain.operation import Choice, OperationDraft, OperationState, Waiting, WaitKind
 from domain.order import CONTROL_QUEUE, Order
 from domain.plan import Plan
 from tests.api.conftest import Api
@@ -298,3 +298,20 @@ async def test_who_asked_it_to_stop_is_told_until_it_has(live: Api, place: Place
     first = (await live.send("GET", f"{path}/why")).json()["sentences"][0]
     assert f"was asked to stop by {asked['who']}" in first
     assert "(wrong site)" in first
+
+
+async def test_servers_that_one_hold_stops_are_one_sentence(api: Api) -> None:
+    await api.declare()
+    operation = (await api.send("POST", "/v1/sites/oslo-1/apply")).json()["id"]
+    since = now()
+    waits = [
+        Waiting(
+            key=f"r1-s{number:02}", step=f"Take over r1-s{number:02}", kind=WaitKind.HOLD,
+            reason="held by eva (site:oslo-1): visitors", choices=(Choice.RELEASE,), since=since,
+        )
+        for number in range(1, 17)
+    ]  # fmt: skip
+    api.operations.change(operation, state=OperationState.BLOCKED, waiting=tuple(waits))
+    first, *others = (await api.send("GET", f"/v1/operations/{operation}/why")).json()["sentences"]
+    assert first.startswith("Take over r1-s01 and 15 more: held by eva (site:oslo-1): visitors")
+    assert not any("held by eva" in other for other in others)

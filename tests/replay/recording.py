@@ -29,6 +29,7 @@ from worker.running import WORKFLOWS
 from worker.sandbox import workflow_runner
 from worker.temporal import register_search_attributes
 from workflows.onboarding import SiteOnboarding
+from workflows.onboarding_rack import WINDOW
 from workflows.site_audit import FleetAudit, SiteAudit, StateWatch
 from workflows.site_plan import SitePlan
 
@@ -176,6 +177,25 @@ async def held_then_released(recorder: Recorder) -> list[str]:
     return ["site/oslo-1/fabric", "site/oslo-1/rack/r1"]
 
 
+async def rack_held_then_released(recorder: Recorder) -> list[str]:
+    """The rack waits as blocked; a second hold comes when its first server is begun, and stops those that are not."""
+    held = Hold(
+        id="ho-1", place=Place(region="nordics", site="oslo-1", rack="r1"), reason="a fan", who="eva", since=HELD_SINCE
+    )
+    recorder.world.servers = tuple(f"r1-s{number:02}" for number in range(1, WINDOW + 5))
+    recorder.world.holds, recorder.world.holds_later = (held,), (held,)
+    handle = await recorder.onboard()
+    for waiting in (1, WINDOW):
+        while len(recorder.world.waiting) < waiting:
+            await asyncio.sleep(0.05)
+        recorder.world.holds = ()
+        for wait in tuple(recorder.world.waiting.values()):
+            held_up = recorder.client.get_workflow_handle(wait.workflow_id)
+            await held_up.signal("hold_released", Released(hold="ho-1", by="eva"))
+    await handle.result()
+    return ["site/oslo-1/rack/r1", f"site/oslo-1/server/r1-s{WINDOW + 4:02}"]
+
+
 async def abandoned(recorder: Recorder) -> list[str]:
     recorder.world.answering = 0
     handle = await recorder.onboard()
@@ -250,8 +270,7 @@ SCENARIOS: dict[str, Callable[[Recorder], Awaitable[list[str]]]] = {
     scenario.__name__.replace("_", "-"): scenario
     for scenario in (
         happy, settles, named, plan_stale, quarantined, quarantined_then_retried, cancelled, cancelled_while_blocked,
-        blocked_then_skipped, cancelled_while_changing,
-        held_then_released,
+        blocked_then_skipped, cancelled_while_changing, held_then_released, rack_held_then_released,
         blocked_then_retried, stores_away, abandoned, grown, not_ours, planned, audited, systems,
         systems_skipped, unreached, scheduled,
     )

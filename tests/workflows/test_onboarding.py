@@ -1,6 +1,7 @@
 """Site onboarding as an operator sees it, with activities of the same names and time that skips."""
 
 import asyncio
+from collections.abc import Callable
 from datetime import UTC, datetime
 
 import pytest
@@ -19,6 +20,7 @@ from domain.operation import (
 from domain.order import CONTROL_QUEUE, Decision, Progress, Released
 from tests.workflows.world import ORDER, World
 from workflows.onboarding import SiteOnboarding
+from workflows.onboarding_rack import WINDOW
 
 
 class Running:
@@ -159,6 +161,64 @@ async def test_a_hold_on_the_site_stops_it_before_any_password_is_changed_until_
     assert (await running.handle.result()).good == 3
     assert world.outcome is not None
     assert world.outcome.state is OperationState.SUCCEEDED
+
+
+async def waits_for(world: World, ready: Callable[[], bool]) -> None:
+    for _ in range(400):
+        if ready():
+            return
+        await asyncio.sleep(0.05)
+    raise AssertionError(f"it waits only for {world.waiting}")
+
+
+async def release(environment: WorkflowEnvironment, world: World) -> None:
+    """As the API does: whoever waits is told itself."""
+    world.holds = ()
+    for wait in tuple(world.waiting.values()):
+        handle = environment.client.get_workflow_handle(wait.workflow_id)
+        await handle.signal("hold_released", Released(hold="ho-1", by="eva"))
+
+
+async def test_a_held_rack_waits_as_blocked_and_goes_on_when_it_is_released(
+    environment: WorkflowEnvironment, world: World
+):
+    world.holds = (hold(Place(region="nordics", site="oslo-1", rack="r1")),)
+    running = await start(environment)
+    await waits_for(world, lambda: "r1" in world.waiting)
+    assert "held by eva" in world.waiting["r1"].reason
+    assert world.waiting["r1"].workflow_id == "site/oslo-1/rack/r1"
+    assert world.calls["taking over"] == 0
+    await release(environment, world)
+    report = await running.handle.result()
+    assert (report.good, report.racks[0].held, world.waiting) == (3, (), {})
+    assert world.outcome is not None
+    assert world.outcome.state is OperationState.SUCCEEDED
+
+
+@pytest.mark.parametrize("place", [Place(), Place(region="nordics"), Place(region="nordics", site="oslo-1")], ids=str)
+async def test_a_hold_that_is_placed_while_a_rack_is_under_way_stops_the_servers_that_are_not_begun(
+    environment: WorkflowEnvironment, world: World, place: Place
+):
+    world.servers = tuple(f"r1-s{number:02}" for number in range(1, WINDOW + 5))
+    world.holds_later = (hold(place),)
+    running = await start(environment)
+    await waits_for(world, lambda: len(world.waiting) == WINDOW)
+    assert 0 < world.calls["taking over"] <= len(world.servers) - WINDOW
+    await release(environment, world)
+    assert (await running.handle.result()).good == len(world.servers)
+    assert world.waiting == {}
+
+
+async def test_a_held_operation_can_be_cancelled(environment: WorkflowEnvironment, world: World):
+    world.holds = (hold(Place(region="nordics", site="oslo-1", rack="r1")),)
+    running = await start(environment)
+    await waits_for(world, lambda: "r1" in world.waiting)
+    await running.handle.cancel()
+    with pytest.raises(WorkflowFailureError):
+        await running.handle.result()
+    assert world.outcome is not None
+    assert world.outcome.state is OperationState.CANCELLED
+    assert world.calls["taking over"] == 0
 
 
 async def test_a_held_server_is_left_alone_and_told(environment: WorkflowEnvironment, world: World):

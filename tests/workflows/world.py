@@ -50,6 +50,7 @@ from domain.operation import (
     ProgressRecord,
     Taken,
     TakeOrder,
+    Waiting,
     WaitingRecord,
 )
 from domain.order import DeclarationRef, Order
@@ -100,8 +101,12 @@ class World:
     plan_hash: str = PLAN_HASH
     calls: Counter[str] = field(default_factory=Counter)
     waits: list[str] = field(default_factory=list)
+    waiting: dict[str, Waiting] = field(default_factory=dict)
+    """What the row waits for now, by key."""
     outcome: Outcome | None = None
     holds: tuple[Hold, ...] = ()
+    holds_later: tuple[Hold, ...] = ()
+    """Placed when the first server is taken over."""
     sites: tuple[str, ...] = ("oslo-1",)
     dark: set[str] = field(default_factory=set)
     """Sites where nobody answers."""
@@ -123,6 +128,9 @@ class World:
     @activity.defn
     async def record_waiting(self, order: WaitingRecord) -> Operation:
         self.waits += [f"{wait.key}: {wait.reason}" for wait in order.waiting]
+        self.waiting |= {wait.key: wait for wait in order.waiting}
+        for key in order.cleared:
+            self.waiting.pop(key, None)
         return ROW
 
     @activity.defn
@@ -196,6 +204,7 @@ class World:
             told = {"kind": "vault-sealed", "message": "Vault is sealed.", "do": "Unseal it: vault operator unseal"}
             raise ApplicationError("Vault is sealed.", told, type="vault-sealed", non_retryable=True)
         self.calls["taking over"] += 1
+        self.holds, self.holds_later = self.holds or self.holds_later, ()
         try:
             while self.taking_over:
                 activity.heartbeat()
