@@ -1,6 +1,7 @@
 """A rack and its servers during onboarding: one child for each server in a bounded window, recorded together in bulk."""
 
 import asyncio
+import contextlib
 
 from temporalio import workflow
 from temporalio.common import WorkflowIDReusePolicy
@@ -56,6 +57,9 @@ STORES_AWAY = artifact.AWAY | secret.AWAY
 
 PROGRESS_PARTS = 4
 """How often a rack tells its site while its servers are read."""
+
+RACKS_TOLD_OFTEN = 8
+"""In a site of more, once."""
 
 
 @workflow.defn
@@ -137,7 +141,12 @@ class RackOnboarding:
             else:
                 await self._let_go()
             raise
-        await self._let_go()
+        try:
+            await self._let_go()
+        except asyncio.CancelledError:
+            if workflow.patched("cancel-children"):
+                await self._cancel_children()
+            raise
         stop_if_cancelled()
         return RackReport(
             rack=order.rack.rack,
@@ -170,13 +179,22 @@ class RackOnboarding:
 
     async def _observe(self) -> None:
         """One child for each server that was found, at most `WINDOW` of them still observing."""
+        at_once = workflow.patched("at-once")
         for server in self._order.rack.servers:
             if server in self._order.missing or server in self._held:
                 continue
-            await workflow.wait_condition(lambda: len(self._children) - self._observed() < WINDOW)
-            await self._start(server)
-        for part in range(1, PROGRESS_PARTS + 1):
-            enough = len(self._children) * part // PROGRESS_PARTS
+            await workflow.wait_condition(lambda: len(self._starting) - len(self._busy) - self._observed() < WINDOW)
+            starting = asyncio.create_task(self._start(server))
+            self._starting.append(starting)
+            if not at_once:
+                await asyncio.shield(starting)
+        # Not cut off by a cancel: a child that has just started is known then, and can be asked to stop.
+        await asyncio.shield(asyncio.gather(*self._starting))
+        # Each telling is four events of the site's history: a large site hears of each rack once.
+        large = len(self._order.site.racks) > RACKS_TOLD_OFTEN and at_once
+        parts = 1 if large else PROGRESS_PARTS
+        for part in range(1, parts + 1):
+            enough = len(self._children) * part // parts
             await workflow.wait_condition(lambda enough=enough: self._observed() >= enough)
             await self._tell_site(self._order.parent)
             stop_if_cancelled()
@@ -204,12 +222,6 @@ class RackOnboarding:
             raise ApplicationError(reason_of(error), type="rack-failed") from error
 
     async def _start(self, server: str) -> None:
-        """Not cut off by a cancel: a child that has just started is known, so that it can be asked to stop."""
-        starting = asyncio.create_task(self._started(server))
-        self._starting.append(starting)
-        await asyncio.shield(starting)
-
-    async def _started(self, server: str) -> None:
         order = self._order
         try:
             self._children[server] = await workflow.start_child_workflow(
@@ -278,11 +290,16 @@ class RackOnboarding:
         await cancel_all(self._children.values())
 
     async def _let_go(self) -> None:
-        """Signals every child that is still open; one that has ended meanwhile needs no telling."""
-        for child in self._children.values():
-            if not child.done():
-                try:
-                    await child.signal(ServerOnboarding.recorded)
-                except ApplicationError:
-                    continue
+        """Tells every child that is still open, and waits for all of them."""
+        if workflow.patched("at-once"):
+            await asyncio.gather(*map(self._tell_recorded, self._children.values()))
+        else:
+            for child in self._children.values():
+                await self._tell_recorded(child)
         await asyncio.gather(*self._children.values(), return_exceptions=True)
+
+    async def _tell_recorded(self, child: workflow.ChildWorkflowHandle[ServerOnboarding, Standing]) -> None:
+        if not child.done():
+            # One that has ended meanwhile needs no telling.
+            with contextlib.suppress(ApplicationError):
+                await child.signal(ServerOnboarding.recorded)

@@ -29,7 +29,7 @@ from worker.running import WORKFLOWS
 from worker.sandbox import workflow_runner
 from worker.temporal import register_search_attributes
 from workflows.onboarding import SiteOnboarding
-from workflows.onboarding_rack import WINDOW
+from workflows.onboarding_rack import RACKS_TOLD_OFTEN, WINDOW
 from workflows.site_audit import FleetAudit, SiteAudit, StateWatch
 from workflows.site_plan import SitePlan
 
@@ -70,6 +70,14 @@ async def happy(recorder: Recorder) -> list[str]:
 
 async def settles(recorder: Recorder) -> list[str]:
     """As of the build in which a cancelled workflow waits until what changes devices and NetBox has stopped."""
+    await (await recorder.onboard()).result()
+    return ["site/oslo-1/fabric", "site/oslo-1/rack/r1", "site/oslo-1/server/r1-s01"]
+
+
+async def full_rack(recorder: Recorder) -> list[str]:
+    """More servers than are spoken to at once, in a site of so many racks that it hears of each only once."""
+    recorder.world.servers = tuple(f"r1-s{number:02}" for number in range(1, WINDOW + 5))
+    recorder.world.racks = RACKS_TOLD_OFTEN + 1
     await (await recorder.onboard()).result()
     return ["site/oslo-1/fabric", "site/oslo-1/rack/r1", "site/oslo-1/server/r1-s01"]
 
@@ -185,7 +193,7 @@ async def rack_held_then_released(recorder: Recorder) -> list[str]:
     recorder.world.servers = tuple(f"r1-s{number:02}" for number in range(1, WINDOW + 5))
     recorder.world.holds, recorder.world.holds_later = (held,), (held,)
     handle = await recorder.onboard()
-    for waiting in (1, WINDOW):
+    for waiting in (1, 4):
         while len(recorder.world.waiting) < waiting:
             await asyncio.sleep(0.05)
         recorder.world.holds = ()
@@ -270,7 +278,7 @@ SCENARIOS: dict[str, Callable[[Recorder], Awaitable[list[str]]]] = {
     scenario.__name__.replace("_", "-"): scenario
     for scenario in (
         happy, settles, named, plan_stale, quarantined, quarantined_then_retried, cancelled, cancelled_while_blocked,
-        blocked_then_skipped, cancelled_while_changing, held_then_released, rack_held_then_released,
+        blocked_then_skipped, cancelled_while_changing, held_then_released, rack_held_then_released, full_rack,
         blocked_then_retried, stores_away, abandoned, grown, not_ours, planned, audited, systems,
         systems_skipped, unreached, scheduled,
     )

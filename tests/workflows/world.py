@@ -98,6 +98,8 @@ class World:
     taking_over: bool = False
     """Each server's take-over lasts until it is cancelled, and then a moment longer."""
     servers: tuple[str, ...] = SERVERS
+    """Of rack r1; every other has as many."""
+    racks: int = 1
     plan_hash: str = PLAN_HASH
     calls: Counter[str] = field(default_factory=Counter)
     waits: list[str] = field(default_factory=list)
@@ -158,7 +160,7 @@ class World:
             name=site,
             region="nordics",
             bundle=REF,
-            racks=(RackSize(rack="r1", servers=self.servers),),
+            racks=tuple(self._rack(f"r{number}") for number in range(1, self.racks + 1)),
             systems=self.systems,
         )
 
@@ -289,6 +291,9 @@ class World:
     @activity.defn
     async def watch_states(self, order: StateLimits) -> StatesWatched:
         return StatesWatched()
+
+    def _rack(self, rack: str) -> RackSize:
+        return RackSize(rack=rack, servers=tuple(name.replace("r1-", f"{rack}-") for name in self.servers))
 
     def activities(self) -> list[Any]:
         return [
