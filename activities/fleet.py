@@ -89,7 +89,8 @@ def _site(declared: Declaration) -> FleetSite:
 
 
 def _late(device: DeviceState, region: str, limit_s: float) -> Sighting:
-    since = device.changed_at.strftime("%Y-%m-%d %H:%M UTC") if device.changed_at else "long ago"
+    at = device.since or device.changed_at
+    since = at.strftime("%Y-%m-%d %H:%M UTC") if at else "long ago"
     by = f" by {device.holder}" if device.holder else ""
     return Sighting(
         object=f"site/{device.site}/server/{device.name}",

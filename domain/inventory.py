@@ -148,6 +148,8 @@ class DeviceState(Model):
     attestation: dict[str, Json] = {}
     url: str = ""
     """Its page, for people."""
+    since: datetime | None = None
+    """When it came into its state. Whatever else is written to it does not count."""
     changed_at: datetime | None = None
     etag: str = ""
 
@@ -161,7 +163,7 @@ class DeviceQuery(Model):
     roles: tuple[str, ...] = ()
     lifecycles: tuple[Lifecycle, ...] = ()
     unchanged_since: datetime | None = None
-    """Only devices whose record has not changed since then: what sits in a state for too long."""
+    """Only devices whose state has not changed since then: what sits in a state for too long."""
 
 
 class LifecycleMove(Model):

@@ -17,6 +17,7 @@ class Cf(StrEnum):
     KEY = "ew_key"
     ADOPTED = "ew_adopted"
     LIFECYCLE = "ew_lifecycle"
+    SINCE = "ew_since"
     HOLDER = "ew_holder"
     OPERATION = "ew_operation"
     QUARANTINE_REASONS = "ew_quarantine_reasons"
@@ -45,6 +46,7 @@ class FieldType(StrEnum):
     BOOLEAN = "boolean"
     SELECT = "select"
     JSON = "json"
+    DATETIME = "datetime"
 
 
 class Observed(StrEnum):
@@ -116,6 +118,12 @@ def _json(name: Cf, label: str, description: str, *object_types: str) -> CustomF
     return CustomField(name=name, type=FieldType.JSON, label=label, description=description, object_types=object_types)
 
 
+def _time(name: Cf, label: str, description: str, *object_types: str) -> CustomField:
+    return CustomField(
+        name=name, type=FieldType.DATETIME, label=label, description=description, object_types=object_types
+    )
+
+
 def _yes(name: Cf, label: str, description: str, *object_types: str) -> CustomField:
     return CustomField(
         name=name, type=FieldType.BOOLEAN, label=label, description=description, object_types=object_types
@@ -147,6 +155,7 @@ CUSTOM_FIELDS: tuple[CustomField, ...] = (
     _text(Cf.KEY, "Key", "Which record or claim of Edgewright this is; empty: Edgewright does not own it.", *_KEYED),
     _yes(Cf.ADOPTED, "Adopted", "NetBox held it before Edgewright: what people wrote into it is left alone.", *_KEYED),
     _choice(Cf.LIFECYCLE, "Lifecycle", "Where the server stands; moved only by its operation.", LIFECYCLES, DEVICE),
+    _time(Cf.SINCE, "In this state since", "When its operation moved the server into its state; empty: when it was recorded.", DEVICE),
     _text(Cf.HOLDER, "Holder", "The allocation that holds the server; empty: nobody.", DEVICE),
     _text(Cf.OPERATION, "Operation", "The operation that moved the server last.", DEVICE),
     _json(Cf.QUARANTINE_REASONS, "Quarantine reasons", "Why the server is quarantined.", DEVICE),

@@ -1,7 +1,7 @@
 """Devices as the product lists them, and the one careful way in which a server's state is moved."""
 
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from typing import Any, cast
 
 from clients.netbox.session import NetBoxSession, Params, Row, Stale
@@ -21,7 +21,7 @@ PATH = "dcim/devices"
 
 _FIELDS = (
     "id", "display_url", "name", "site", "rack", "position", "role", "serial", "status", "oob_ip", "primary_ip4",
-    "primary_ip6", "custom_fields", "last_updated",
+    "primary_ip6", "custom_fields", "created", "last_updated",
 )  # fmt: skip
 
 _TRIES = 5
@@ -40,9 +40,12 @@ def list_devices(session: NetBoxSession, query: DeviceQuery) -> tuple[DeviceStat
     if query.lifecycles:
         params[f"cf_{Cf.LIFECYCLE}"] = [str(state) for state in query.lifecycles]
     if query.unchanged_since is not None:
-        params["last_updated__lte"] = query.unchanged_since.isoformat()
+        # Nobody is longer in a state than there is a record of it.
+        params["created__lte"] = query.unchanged_since.isoformat()
     rows = _rows(session, params, query)
     found = [state_of(row) for row in rows]
+    if query.unchanged_since is not None:
+        found = [device for device in found if device.since is not None and device.since <= query.unchanged_since]
     return tuple(sorted(found, key=lambda device: (device.site, device.rack, device.unit or 0, device.name)))
 
 
@@ -85,9 +88,18 @@ def state_of(row: Row) -> DeviceState:
         firmware=cast(dict[str, Any], custom.get(Cf.FIRMWARE) or {}),
         attestation=cast(dict[str, Any], custom.get(Cf.ATTESTATION) or {}),
         url=str(row.get("display_url") or ""),
+        since=_since(row, custom),
         changed_at=datetime.fromisoformat(row["last_updated"]) if row.get("last_updated") else None,
         etag=str(row.get("last_updated") or ""),
     )
+
+
+def _since(row: Row, custom: Mapping[str, Any]) -> datetime | None:
+    """Until its first move a server is in the state that it was recorded in: since then, if the record is ours. One that we
+    found there may be older than its state: since the last change, at most."""
+    recorded = row.get("last_updated") if custom.get(Cf.ADOPTED) is True else row.get("created")
+    stamp = custom.get(Cf.SINCE) or recorded
+    return datetime.fromisoformat(str(stamp)) if stamp else None
 
 
 def _nested(row: Row, name: str) -> Row:
@@ -169,6 +181,8 @@ def _writes(device: DeviceState, order: LifecycleMove) -> Row:
     }
     if order.holder is not None:
         custom[Cf.HOLDER] = order.holder or None
+    if device.lifecycle is not order.to:
+        custom[Cf.SINCE] = datetime.now(UTC).isoformat()
     row: Row = {"custom_fields": custom, "changelog_message": f"{order.operation}: {device.lifecycle} → {order.to}"}
     if not device.adopted:  # `status` of an adopted device is its owner's
         row["status"] = NETBOX_STATUS[order.to]

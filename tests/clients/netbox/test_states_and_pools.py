@@ -3,6 +3,7 @@
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -56,6 +57,33 @@ def test_a_server_is_moved_once_and_a_retry_finds_it_moved(inventory: NetBoxInve
         order(recorded, "r1-s01", Lifecycle.VERIFIED, from_states=(Lifecycle.QUARANTINED,), operation="op-2")
     )
     assert (back.device.reasons, back.device.status) == ((), "staged")
+
+
+def test_the_time_in_a_state_counts_from_the_move_whatever_else_is_written(
+    inventory: NetBoxInventory, session: NetBoxSession
+) -> None:
+    site = make_site(2)
+    site.record(inventory)
+    recorded_at = datetime.now(UTC)
+    names = ("r1-s01", "r1-s02")
+
+    def late(state: Lifecycle, since: datetime) -> list[str]:
+        query = DeviceQuery(site=site.name, names=names, lifecycles=(state,), unchanged_since=since)
+        return [device.name for device in inventory.devices(query)]
+
+    moved = inventory.set_lifecycle(order(site, "r1-s01", Lifecycle.QUARANTINED, reasons=("x",))).device
+    moved_at = datetime.now(UTC)
+    assert moved.since is not None
+    assert recorded_at <= moved.since <= moved_at
+    for device in inventory.devices(DeviceQuery(site=site.name, names=names)):
+        session.update("dcim/devices", [{"id": device.id, "comments": "somebody was here"}])
+    assert late(Lifecycle.QUARANTINED, moved_at) == ["r1-s01"], "a note does not start the clock again"
+    assert late(Lifecycle.VERIFIED, recorded_at) == ["r1-s02"], "one that was never moved counts from its recording"
+    assert late(Lifecycle.QUARANTINED, moved.since - timedelta(seconds=1)) == []
+    more = order(
+        site, "r1-s01", Lifecycle.QUARANTINED, from_states=(Lifecycle.QUARANTINED,), operation="op-2", reasons=("y",)
+    )
+    assert inventory.set_lifecycle(more).device.since == moved.since, "another reason is no other state"
 
 
 def test_of_rivals_who_saw_the_same_state_one_gets_the_server(inventory: NetBoxInventory, recorded: SampleSite) -> None:
