@@ -14,6 +14,7 @@ from domain.finding import Severity, Sighting
 from domain.inventory import DeviceQuery, Inventory, Refusal, Scope
 from domain.judgement import moves
 from domain.onboarding import Recorded, RecordOrder, SiteBundle
+from domain.ownership import severity_of
 from domain.plan import Action, Change, Flag
 from domain.reconcile import reconcile
 from domain.recording import cable_records, rack_records, site_records
@@ -65,7 +66,8 @@ class RecordingActivities:
 
     def _record(self, site: SiteDeclaration, wanted: Iterable[Record], operation: str) -> Recorded:
         records = tuple(wanted)
-        scope = Scope.of(site.name, records)
+        # A rack's records do not hold the site: NetBox may know it by its title only, and as another's.
+        scope = Scope.of(site.name, records).model_copy(update={"titles": (site.title or site.name,)})
         done: list[Change] = []
         already = 0
         refused: tuple[Refusal, ...] = ()
@@ -89,7 +91,10 @@ class RecordingActivities:
             updated=_count(done, Action.UPDATE),
             adopted=_count(done, Action.ADOPT),
             already=already,
-            refused=tuple(f"{refusal.object}: {refusal.why}" for refusal in refused),
+            refused=(
+                *(f"{flag.object}: {flag.message}" for flag in flags if severity_of(flag) is Severity.CRITICAL),
+                *(f"{refusal.object}: {refusal.why}" for refusal in refused),
+            ),
             flags=(*(_flag_sighting(site, f) for f in flags), *(_refusal_sighting(site, r) for r in refused)),
         )
 
@@ -112,11 +117,13 @@ def _count(changes: Iterable[Change], action: Action) -> int:
     return sum(1 for change in changes if change.action is action)
 
 
-def _sighting(site: SiteDeclaration, object: str, kind: str, message: str, do: str) -> Sighting:
+def _sighting(
+    site: SiteDeclaration, object: str, kind: str, message: str, do: str, severity: Severity = Severity.WARNING
+) -> Sighting:
     return Sighting(
         object=f"site/{site.name}/{object}",
         kind=kind,
-        severity=Severity.WARNING,
+        severity=severity,
         message=message,
         do=do,
         place=Place(region=site.region.name, site=site.name),
@@ -124,7 +131,8 @@ def _sighting(site: SiteDeclaration, object: str, kind: str, message: str, do: s
 
 
 def _flag_sighting(site: SiteDeclaration, flag: Flag) -> Sighting:
-    return _sighting(site, f"netbox/{flag.object}", flag.kind, flag.message, "Mend it in NetBox, then onboard again.")
+    do = "Mend it in NetBox, then onboard again."
+    return _sighting(site, f"netbox/{flag.object}", flag.kind, flag.message, do, severity_of(flag))
 
 
 def _refusal_sighting(site: SiteDeclaration, refusal: Refusal) -> Sighting:

@@ -13,9 +13,10 @@ from domain.access import Place
 from domain.artifact import ArtifactStore
 from domain.declaration import StoredPlan
 from domain.discovery import Discovery, sightings
-from domain.finding import FindingStore, Report, Severity, Sighting
+from domain.finding import FindingStore, Report, Sighting
 from domain.inventory import DeviceQuery, Inventory, Scope
 from domain.onboarding import AuditReport, Planned, PlanOrder, RackVerdict, ServerReadings, SiteBundle, SwitchReadings
+from domain.ownership import severity_of
 from domain.plan import Flag, Plan, PlanSummary, differences
 from domain.reconcile import drift, not_declared, reconcile
 from domain.recording_facts import ServerFacts
@@ -180,7 +181,7 @@ def _drifted(order: PlanOrder, flag: Flag) -> Sighting:
     return Sighting(
         object=f"site/{order.site.name}/netbox/{flag.object}",
         kind=flag.kind,
-        severity=Severity.WARNING,
+        severity=severity_of(flag),
         message=flag.message,
         do="If the device is as it should be, onboard the site again; else mend what its other findings name, or the declaration.",
         place=Place(region=order.site.region, site=order.site.name),

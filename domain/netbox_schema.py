@@ -177,7 +177,8 @@ CUSTOM_FIELDS: tuple[CustomField, ...] = (
 )  # fmt: skip
 
 TAG = Tag(slug="edgewright", name="Edgewright", description="Kept by Edgewright.", color="607d8b")
-"""On sites only: tagging every object would double the cost of creating it, and `ew_key` says the same."""
+"""On sites, racks and devices, for people who filter by it: tagging every object would double the cost of creating it, and
+`ew_key` says the same."""
 
 TAGS: tuple[Tag, ...] = (TAG,)
 

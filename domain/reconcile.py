@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from domain.differing import differing
 from domain.model import Json, Model
 from domain.netbox_schema import Cf
+from domain.ownership import SERIAL_ELSEWHERE, of_others, renamed_flag
 from domain.plan import Action, Change, Flag, System
 from domain.records import (
     ADDITIVE,
@@ -44,22 +45,28 @@ class RecordChanges(Model):
 
 
 def reconcile(wanted: Iterable[Record], observed: Iterable[ObservedRecord]) -> RecordChanges:
-    """What must change in NetBox. Records that cannot be told apart from another, and all that hang on them, are flagged
-    and left out; nothing is ever deleted except a cable of ours that is in the way of one that is wanted."""
+    """What must change in NetBox. Records that cannot be told apart from another or belong to another site, and all that
+    hang on them, are flagged and left out; nothing is ever deleted except a cable of ours that is in the way of one that is
+    wanted."""
     ordered = sorted(wanted, key=lambda record: (ORDER[record.endpoint], record.key))
-    there, flags, blocked = align(ordered, tuple(observed))
+    seen_all = tuple(observed)
+    others = of_others(ordered, seen_all)
+    there, flags, blocked = align(ordered, tuple(seen for seen in seen_all if seen.object not in others.objects))
+    flags.extend(others.flags)
+    blocked |= others.objects
+    if others.site:
+        blocked |= {record.object for record in ordered if record.endpoint not in SHARED}
     index = {seen.object: seen for seen in there}
     changes: list[Change] = []
     for flag in (*_ports_taken(ordered, there), *_addresses_taken(ordered, index)):
         flags.append(flag)
         blocked.add(flag.object)
+    _block_what_hangs(ordered, blocked)
+    # Only now: a cable of ours makes room for one that is made, and for no other.
     changes.extend(_cables_in_the_way(ordered, there, blocked))
     for asked in ordered:
         record = _without_late(asked, blocked)
         if record.object in blocked:
-            continue
-        if any(link.object in blocked for field in record.fields.values() for link in links_of(field)):
-            blocked.add(record.object)
             continue
         seen = index.get(record.object)
         if seen is None:
@@ -70,6 +77,14 @@ def reconcile(wanted: Iterable[Record], observed: Iterable[ObservedRecord]) -> R
         if change is not None:
             changes.append(change)
     return RecordChanges(changes=tuple(changes), flags=tuple(flags))
+
+
+def _block_what_hangs(ordered: Sequence[Record], blocked: set[str]) -> None:
+    """Adds all that points at what must not be touched; `ordered` as objects are made, so that one pass is enough."""
+    for record in ordered:
+        fields = _without_late(record, blocked).fields.values()
+        if any(link.object in blocked for field in fields for link in links_of(field)):
+            blocked.add(record.object)
 
 
 def not_declared(wanted: Iterable[Record], observed: Iterable[ObservedRecord]) -> tuple[Flag, ...]:
@@ -142,7 +157,7 @@ def align(
         how = f"the serial {serial}"
         if not matches:
             matches, how = by_name.get(record.key, []), f"the name {record.key}"
-        flag = _cannot_be(record, matches, how)
+        flag = _cannot_be(record, matches, how) or renamed_flag(record, matches)
         if flag is not None:
             flags.append(flag)
             blocked.add(record.object)
@@ -186,7 +201,7 @@ def _cannot_be(record: Record, matches: Sequence[ObservedRecord], how: str) -> F
     if seen.key.partition("/")[0] != site:
         return Flag(
             object=record.object,
-            kind="serial-elsewhere",
+            kind=SERIAL_ELSEWHERE,
             message=f"{how} belongs to {seen.key} (id {seen.id}) of another site. Correct the serial, or retire it there.",
         )
     theirs, ours = seen.fields.get("serial"), record.fields.get("serial")

@@ -87,6 +87,8 @@ def cable_link(site: str, cable: CableDeclaration) -> Link:
 def _cable(site: str, cable: CableDeclaration, facts: SiteFacts) -> Record:
     a = interface_link(site, cable.a.device, cable.a.port)
     b = interface_link(site, cable.b.device, cable.b.port)
+    ends = frozenset({"a_terminations", "b_terminations"})
+    seen = cable.key in facts.verified_cables or cable.key in facts.wrong_cables
     return Record(
         endpoint=Endpoint.CABLE,
         key=cable_link(site, cable).key,
@@ -98,8 +100,9 @@ def _cable(site: str, cable: CableDeclaration, facts: SiteFacts) -> Record:
             cf(Cf.PLANE): cable.plane,
             cf(Cf.OBSERVED): Observed.OBSERVED if cable.key in facts.verified_cables else Observed.DECLARED,
         },
-        # NetBox may have recorded the ends the other way round: the same cable.
-        create_only=frozenset({"a_terminations", "b_terminations"}),
+        # NetBox may have recorded the ends the other way round: the same cable. And where nobody could look, what was seen
+        # of it before stands.
+        create_only=ends if seen else ends | {"status", cf(Cf.OBSERVED)},
     )
 
 

@@ -6,12 +6,12 @@ named by its slot; processors and memory are counted by kind in `ew_hardware`.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 
 from domain.hardware import ServerHardware
 from domain.lifecycle import NETBOX_STATUS
 from domain.model import Json, MacAddress, Model
-from domain.netbox_schema import SERVER_ROLE, Cf, Observed, switch_role
+from domain.netbox_schema import SERVER_ROLE, TAG, Cf, Observed, switch_role
 from domain.recording_addresses import OOB_IP, pointers_of_switch, pointers_of_system, with_address
 from domain.recording_facts import DeviceFacts, ServerFacts
 from domain.recording_site import (
@@ -79,6 +79,8 @@ class Port(Model):
     speed_gbps: float | None = None
     plane: Plane | None = None
     management: bool = False
+    stands_in: frozenset[str] = frozenset()
+    """Fields that say what is declared where a reading would know: they make a port and change none."""
 
 
 def interface_type(plane: Plane | None, speed_gbps: float | None) -> str:
@@ -121,6 +123,7 @@ def server_records(
         "device_type": device_type_link(kind.manufacturer, kind.model),
         "serial": ((hardware.serial if hardware else "") or server.serial or "")[:_SERIAL_CHARS],
         "status": NETBOX_STATUS[facts.lifecycle],
+        "tags": [TAG.slug],
         CF_KEY: device.key,
         cf(Cf.LIFECYCLE): facts.lifecycle,
         cf(Cf.OPERATION): operation,
@@ -134,7 +137,12 @@ def server_records(
     if hardware is not None:
         fields[cf(Cf.HARDWARE)] = summary(hardware)
         fields[cf(Cf.FIRMWARE)] = {entry.component: entry.version for entry in hardware.firmware}
-    record = Record(endpoint=Endpoint.DEVICE, key=device.key, fields=fields, create_only=STATE_FIELDS)
+    record = Record(
+        endpoint=Endpoint.DEVICE,
+        key=device.key,
+        fields=fields,
+        create_only=STATE_FIELDS | _not_read(fields, read=hardware is not None),
+    )
     # What the host itself will be managed at is known when it is provisioned.
     yield from with_address(declaration, record, PORT_OF_BMC, address, (OOB_IP,))
     if hardware is not None:
@@ -162,23 +170,30 @@ def _server_ports(
     cables = planes_of(declaration)
     seen = {port.name: port for port in hardware.ports} if hardware else {}
     bmc = cables.get((server.name, PORT_OF_BMC))
+    read = hardware.bmc.mac if hardware else None
     yield Port(
         name=PORT_OF_BMC,
-        mac=(hardware.bmc.mac if hardware else None) or server.bmc_mac,
+        mac=read or server.bmc_mac,
         speed_gbps=(bmc.speed_gbps if bmc else None) or 1,
         plane=Plane.OUT_OF_BAND,
         management=True,
+        stands_in=_stand_ins(mac=read is None),
     )
     for name in dict.fromkeys((*seen, *kind.ports())):
         cable, port = cables.get((server.name, name)), seen.get(name)
         if port is None and cable is None and hardware is not None:
             continue  # the class has the port, this machine does not: comparing says so, recording must not invent it
+        declared = cable.speed_gbps if cable else None
         yield Port(
             name=name,
             mac=port.mac if port else None,
             # The speed of the port, not of today's link: a link that trains down is no change of the inventory.
-            speed_gbps=(cable.speed_gbps if cable else None) or (port.speed_gbps if port else None),
+            speed_gbps=declared or (port.speed_gbps if port else None),
             plane=cable.plane if cable else None,
+            stands_in=_stand_ins(
+                mac=port is None or port.mac is None,
+                type=declared is None and (port is None or port.speed_gbps is None),
+            ),
         )
 
 
@@ -267,6 +282,7 @@ def switch_records(
         "role": role_link(switch_role(switch.role)),
         "device_type": device_type_link(switch.manufacturer, switch.model),
         "status": "active",
+        "tags": [TAG.slug],
         CF_KEY: device.key,
         cf(Cf.OWNER): Owner.OURS,
         cf(Cf.DRIVER): "nvue",
@@ -274,7 +290,8 @@ def switch_records(
         cf(Cf.ASN): switch.asn,
         **_seen(facts, switch.serial),
     }
-    record = Record(endpoint=Endpoint.DEVICE, key=device.key, fields=fields)
+    unread = _not_read(fields, read=facts is not None)
+    record = Record(endpoint=Endpoint.DEVICE, key=device.key, fields=fields, create_only=unread)
     yield from with_address(declaration, record, MANAGEMENT_PORT, switch.address, pointers_of_switch(switch))
     yield from _interfaces(device, _device_ports(declaration, switch.name, MANAGEMENT_PORT, facts))
 
@@ -314,6 +331,7 @@ def system_records(
         "role": role_link(system.kind),
         "device_type": device_type_link(system.manufacturer, model),
         "status": "active",
+        "tags": [TAG.slug],
         CF_KEY: device.key,
         cf(Cf.OWNER): system.owner,
         cf(Cf.DRIVER): system.driver,
@@ -323,9 +341,8 @@ def system_records(
     if system.address is not None and all(port.name != MANAGEMENT_PORT for port in ports):
         ports.insert(0, Port(name=MANAGEMENT_PORT, management=True))
     # One that has a driver and is silent tonight was observed all the same if it ever was: a finding says that it is silent.
-    silent = facts is None and system.driver is not None
-    stands = frozenset({cf(Cf.OBSERVED)}) if silent else frozenset[str]()
-    record = Record(endpoint=Endpoint.DEVICE, key=device.key, fields=fields, create_only=stands)
+    unread = _not_read(fields, read=facts is not None or system.driver is None)
+    record = Record(endpoint=Endpoint.DEVICE, key=device.key, fields=fields, create_only=unread)
     pointers = pointers_of_system(declaration, system)
     yield from with_address(declaration, record, MANAGEMENT_PORT, system.address or "", pointers)
     yield from _interfaces(device, ports)
@@ -355,16 +372,28 @@ def _device_ports(
     always = (management,) if any(switch.name == device for switch in declaration.switches) else ()
     for name in dict.fromkeys((*always, *seen, *declared, *cables)):
         cable, port = cables.get(name), seen.get(name)
+        read = port.speed_gbps if port else None
         yield Port(
             name=name,
             mac=port.mac if port else None,
-            speed_gbps=(port.speed_gbps if port else None) or (cable.speed_gbps if cable else None),
+            speed_gbps=read or (cable.speed_gbps if cable else None),
             plane=Plane.OUT_OF_BAND if name == management else (cable.plane if cable else None),
             management=name == management,
+            stands_in=_stand_ins(mac=port is None or port.mac is None, type=read is None),
         )
 
 
 # What all devices have.
+
+
+def _not_read(fields: Mapping[str, Field], *, read: bool) -> frozenset[str]:
+    """What only a reading knows and nobody read this time: said of a new device, and left alone on one that is known."""
+    observed = frozenset[str]() if read else frozenset({cf(Cf.OBSERVED)})
+    return observed if fields["serial"] else observed | {"serial"}
+
+
+def _stand_ins(*, mac: bool = False, type: bool = False) -> frozenset[str]:
+    return frozenset(name for name, so in (("mac_address", mac), ("type", type)) if so)
 
 
 def _interfaces(device: Link, ports: Iterable[Port]) -> Iterator[Record]:
@@ -381,4 +410,5 @@ def _interfaces(device: Link, ports: Iterable[Port]) -> Iterator[Record]:
                 # A port that nobody declares a cable for any more keeps its plane: the cable is still recorded, and shown.
                 **({cf(Cf.PLANE): port.plane} if port.plane else {}),
             },
+            create_only=port.stands_in,
         )

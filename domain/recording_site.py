@@ -237,6 +237,7 @@ def _rack(site: str, rack: RackDeclaration) -> Record:
             "location": location_link(site),
             "status": "active",
             "u_height": rack.height_u,
+            "tags": [TAG.slug],
             CF_KEY: f"{site}/{rack.name}",
             cf(Cf.POWER_CAP_W): cap,
         },

@@ -52,7 +52,11 @@ COMPONENTS = frozenset({Endpoint.MODULE_BAY, Endpoint.MODULE, Endpoint.INTERFACE
 LATE: Mapping[Endpoint, frozenset[str]] = {Endpoint.DEVICE: frozenset({"oob_ip", "primary_ip4", "primary_ip6"})}
 """Fields that point at objects which can only be made after this one: written by a second call."""
 
-ADDITIVE: Mapping[Endpoint, frozenset[str]] = {Endpoint.SITE: frozenset({"asns", "tags"})}
+ADDITIVE: Mapping[Endpoint, frozenset[str]] = {
+    Endpoint.SITE: frozenset({"asns", "tags"}),
+    Endpoint.RACK: frozenset({"tags"}),
+    Endpoint.DEVICE: frozenset({"tags"}),
+}
 """Lists to which we add and from which we never take: other people's entries stay."""
 
 CUSTOM = "cf."

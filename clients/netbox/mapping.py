@@ -93,11 +93,14 @@ def _address(value: str) -> str:
     return value.partition("/")[0]
 
 
+def kept_key(row: Row) -> str:
+    """The key of ours that an object carries; empty: it is not ours."""
+    return str(cast(dict[str, Any], row.get("custom_fields") or {}).get(Cf.KEY) or "")
+
+
 def _device_key(row: Row, ids: Ids) -> str:
-    kept = cast(dict[str, Any], row.get("custom_fields") or {}).get(Cf.KEY)
-    return (
-        str(kept) if kept else f"{_key_of(ids, Endpoint.SITE, row, 'site')}/{row.get('name') or '#' + str(row['id'])}"
-    )
+    name = row.get("name") or f"#{row['id']}"
+    return kept_key(row) or f"{_key_of(ids, Endpoint.SITE, row, 'site')}/{name}"
 
 
 def _part_key(row: Row, ids: Ids) -> str:
@@ -166,7 +169,7 @@ SHAPES: Mapping[Endpoint, Shape] = {
         "dcim/racks",
         "dcim.rack",
         lambda r, ids: f"{_key_of(ids, Endpoint.SITE, r, 'site')}/{r['name']}",
-        ("name", "site", "location", "status", "u_height"),
+        ("name", "site", "location", "status", "u_height", "tags"),
         {**_SITED, "location": Endpoint.LOCATION},
     ),
     Endpoint.MANUFACTURER: Shape(
@@ -213,7 +216,7 @@ SHAPES: Mapping[Endpoint, Shape] = {
         _device_key,
         (
             "name", "site", "location", "rack", "position", "face", "role", "device_type", "serial", "status",
-            "oob_ip", "primary_ip4", "primary_ip6",
+            "oob_ip", "primary_ip4", "primary_ip6", "tags",
         ),
         {
             **_SITED,

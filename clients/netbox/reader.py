@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 
-from clients.netbox.mapping import GLOBAL, SHAPES, Ids, read
+from clients.netbox.mapping import GLOBAL, SHAPES, Ids, kept_key, read
 from clients.netbox.session import NetBoxSession, Params, Row
 from domain.inventory import Scope
 from domain.netbox_schema import Cf
@@ -86,14 +86,25 @@ class Reading:
                 self._keep(endpoint, self._fetch_by(endpoint, "device_type_id", numbers))
 
     def _read_site(self) -> None:
-        """The site, found by slug or by one of its titles, always under the key it is wanted by."""
-        rows = self._fetch(Endpoint.SITE, {"slug": self._scope.site})
-        known = {row["id"] for row in rows}
-        if self._scope.titles:
-            rows += [r for r in self._fetch_by(Endpoint.SITE, "name", self._scope.titles) if r["id"] not in known]
-        self._keep(Endpoint.SITE, rows, self._scope.site)
-        self._site_ids = [row["id"] for row in rows]
-        if rows:
+        """The site: the one that carries our key, else one found by slug or title, always under the key it is wanted by.
+
+        One that another site owns is read so that it can be told, and nothing of it is read or linked to.
+        """
+        site = self._scope.site
+        found = self._fetch(Endpoint.SITE, {f"cf_{Cf.KEY}": site})
+        if not found:
+            found = self._fetch(Endpoint.SITE, {"slug": site}) + self._fetch_by(
+                Endpoint.SITE, "name", self._scope.titles
+            )
+        rows = list({row["id"]: row for row in found}.values())
+        others = {row["id"]: key for row in rows if (key := kept_key(row)) not in ("", site)}
+        self._keep(Endpoint.SITE, [row for row in rows if row["id"] not in others], site)
+        for row in rows:
+            if row["id"] in others:
+                self.ids.add(Endpoint.SITE, others[row["id"]], row["id"])
+                self._rows.append((Endpoint.SITE, row, site))
+        self._site_ids = [row["id"] for row in rows if row["id"] not in others]
+        if self._site_ids:
             for endpoint in (Endpoint.LOCATION, Endpoint.RACK):
                 if self._scope.whole or self._scope.wanted(endpoint):
                     self._keep(endpoint, self._fetch(endpoint, {"site_id": self._site_ids}))

@@ -5,7 +5,7 @@ from collections.abc import Iterable
 from itertools import pairwise
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from domain.lifecycle import Lifecycle, MoveNotAllowed, check_move, may_follow
@@ -485,6 +485,7 @@ def test_a_field_survives_the_way_into_a_plan_and_back(field: Field) -> None:
     assert from_json(to_json(field)) == field
 
 
+@settings(deadline=None)
 @given(st.integers(0, 4), st.integers(0, 3), st.sets(st.integers(0, 200)))
 def test_applying_a_plan_leaves_nothing_to_plan(servers: int, gpus: int, lost: set[int]) -> None:
     site = declaration(servers=servers)
@@ -543,3 +544,76 @@ def test_the_sample_hardware_has_parts_that_are_recorded_one_by_one() -> None:
     modules = [r for r in wanted() if r.endpoint is Endpoint.MODULE and "r1-s01" in r.key]
     assert len(modules) == len(hardware("oslo-1", 1, 0).gpus) + 2 + 1
     assert all(r.fields["serial"] for r in modules)
+
+
+# What only a reading knows.
+
+
+def test_a_device_that_does_not_answer_keeps_what_was_read_of_it_before() -> None:
+    site = declaration(servers=1)
+    seen = facts(site)
+    there = as_observed(records(site, CLASSES, seen))
+    silent = SiteFacts(
+        operation="op-later",
+        servers=tuple(
+            s.model_copy(update={"hardware": None, "lifecycle": Lifecycle.QUARANTINED}) for s in seen.servers
+        ),
+    )
+    again = reconcile(records(site, CLASSES, silent), there)
+    assert again.changes == ()
+    assert again.flags == ()
+
+
+def test_a_device_whose_ports_do_not_say_their_addresses_keeps_those_it_said_before() -> None:
+    site = declaration(servers=1)
+    seen = facts(site)
+    there = as_observed(records(site, CLASSES, seen))
+    mute = seen.model_copy(
+        update={
+            "devices": tuple(d.model_copy(update={"serial": "", "ports": ()}) for d in seen.devices),
+            "servers": tuple(
+                s.model_copy(
+                    update={
+                        "hardware": s.hardware.model_copy(
+                            update={
+                                "bmc": s.hardware.bmc.model_copy(update={"mac": None}),
+                                "adapters": tuple(
+                                    a.model_copy(
+                                        update={
+                                            "ports": tuple(
+                                                p.model_copy(update={"mac": None, "speed_gbps": None}) for p in a.ports
+                                            )
+                                        }
+                                    )
+                                    for a in s.hardware.adapters
+                                ),
+                            }
+                        )
+                    }
+                )
+                for s in seen.servers
+                if s.hardware is not None
+            ),
+        }
+    )
+    assert reconcile(records(site, CLASSES, mute), there).changes == ()
+
+
+def test_a_new_device_that_does_not_answer_is_made_as_declared_and_corrected_when_it_is_read() -> None:
+    site = declaration(servers=1)
+    seen = facts(site)
+    silent = SiteFacts(
+        operation=OPERATION, servers=tuple(s.model_copy(update={"hardware": None}) for s in seen.servers)
+    )
+    first = by_object(reconcile(records(site, CLASSES, silent), ()))
+    made = first["dcim.devices/oslo-1/r1-s01"].after
+    assert isinstance(made, dict)
+    assert made[f"cf.{Cf.OBSERVED}"] == Observed.DECLARED
+    there = as_observed(records(site, CLASSES, silent))
+    read = by_object(reconcile(records(site, CLASSES, seen), there))
+    after = read["dcim.devices/oslo-1/r1-s01"].after
+    assert isinstance(after, dict)
+    assert (after["serial"], after[f"cf.{Cf.OBSERVED}"]) == ("SN-oslo-1-0000", Observed.OBSERVED)
+    port = read["dcim.interfaces/oslo-1/r1-s01/dpu0-p0"].after
+    assert isinstance(port, dict)
+    assert port["mac_address"] == "02:01:00:00:00:00"

@@ -11,9 +11,10 @@ from clients.netbox.mapping import SHAPES
 from domain.inventory import DeviceQuery, Scope
 from domain.plan import Action, Change, System
 from domain.reconcile import CF_ADOPTED, CF_KEY, NETBOX_ID, reconcile
-from domain.recording import records
-from domain.records import LATE, SHARED, Endpoint, split_object
-from domain.site import SystemDeclaration
+from domain.recording import rack_records, records
+from domain.recording_facts import SiteFacts
+from domain.records import ADDITIVE, LATE, SHARED, Endpoint, split_object
+from domain.site import SiteDeclaration, SystemDeclaration
 from tests.clients.netbox.conftest import CLASSES, SampleSite
 from tests.domain.recording_samples import serial
 
@@ -72,6 +73,7 @@ def test_what_was_written_is_what_the_plan_said(inventory: NetBoxInventory, site
     assert server.fields["position"] == 1
     assert server.fields["cf.ew_lifecycle"] == "verified"
     assert server.fields["oob_ip"] is not None
+    assert {tuple(s.fields["tags"] or ()) for s in there.values() if s.endpoint in ADDITIVE} == {("edgewright",)}  # type: ignore[arg-type]
     port = there[f"dcim.interfaces/{site.name}/r1-s01/dpu0-p0"]
     assert port.fields["mac_address"] == f"02:{site.number:02x}:00:00:00:00"
     assert port.fields["cf.ew_plane"] == "north-south"
@@ -390,3 +392,80 @@ def test_our_keys_are_how_owned_objects_are_known(inventory: NetBoxInventory, si
     keyed = [s for s in inventory.observe(site.scope) if s.endpoint is Endpoint.CABLE]
     assert keyed
     assert all(seen.owned and seen.fields[CF_KEY] and not seen.fields[CF_ADOPTED] for seen in keyed)
+
+
+# What another site of ours has.
+
+
+def of_title(site: SampleSite, title: str) -> SampleSite:
+    return SampleSite(site.number, site.declaration.model_copy(update={"title": title}), site.facts)
+
+
+def test_a_site_of_the_same_title_is_another_sites_and_stays_as_it_is(
+    inventory: NetBoxInventory, session: NetBoxSession, new_site: Callable[[int], SampleSite]
+) -> None:
+    one, two = new_site(1), new_site(1)
+    one.record(inventory)
+    two = of_title(two, one.declaration.title)
+    before = last_entry(session)
+    plan = two.plan(inventory)
+    assert [(flag.object, flag.kind) for flag in plan.flags] == [(f"dcim.sites/{two.name}", "belongs-to-another")]
+    assert {split_object(change.object)[0] for change in plan.changes} <= SHARED
+    assert inventory.apply(two.scope, plan.changes).refused == ()
+    # The rack alone, as it is recorded beside others, by what the site is called.
+    rack = rack_records(two.declaration, "r1", CLASSES, two.facts)
+    scope = Scope.of(two.name, rack).model_copy(update={"titles": (two.declaration.title,)})
+    look = inventory.look(scope)
+    assert {split_object(change.object)[0] for change in reconcile(rack, look.records).changes} <= SHARED
+    shared = {SHAPES[endpoint].object_type for endpoint in SHARED}
+    assert {entry.object_type for entry in log_since(session, before)} <= shared
+    assert one.plan(inventory).changes == ()
+    assert one.plan(inventory).flags == ()
+
+
+def test_a_pool_that_two_sites_declare_stays_with_the_one_that_has_it(
+    inventory: NetBoxInventory, session: NetBoxSession, new_site: Callable[[int], SampleSite]
+) -> None:
+    one, two = new_site(1), new_site(1)
+    one.record(inventory)
+    two = SampleSite(two.number, two.declaration.model_copy(update={"underlay": one.declaration.underlay}), two.facts)
+    plan = two.plan(inventory)
+    prefix = one.declaration.underlay.loopbacks
+    assert [(flag.object, flag.kind) for flag in plan.flags] == [
+        (f"ipam.prefixes/global/{prefix}", "belongs-to-another")
+    ]
+    assert inventory.apply(two.scope, plan.changes).refused == ()
+    assert two.plan(inventory).changes == ()
+    (row,) = session.rows("ipam/prefixes", {"prefix": prefix})
+    assert row["custom_fields"]["ew_key"] == f"{one.name}/{prefix}"
+    assert one.plan(inventory).changes == ()
+
+
+def test_an_adopted_site_is_found_by_our_key_whatever_it_is_called_afterwards(
+    inventory: NetBoxInventory, session: NetBoxSession, site: SampleSite
+) -> None:
+    made = session.create_one("dcim/sites", {"name": site.declaration.title, "slug": f"other-{site.number}"})
+    site.record(inventory)
+    session.update("dcim/sites", [{"id": made["id"], "name": f"Renamed by hand {site.number}"}])
+    assert site.plan(inventory).changes == ()
+    rack = rack_records(site.declaration, "r1", CLASSES, site.facts)
+    look = inventory.look(Scope.of(site.name, rack))
+    assert reconcile(rack, look.records).changes == ()
+
+
+def test_a_server_declared_under_another_name_is_refused_and_stays_as_it_is(
+    inventory: NetBoxInventory, session: NetBoxSession, site: SampleSite
+) -> None:
+    site.record(inventory)
+    before = last_entry(session)
+    text = site.declaration.model_dump_json(by_alias=True).replace('"r1-s01"', '"r1-s09"')
+    seen = site.facts.model_dump_json().replace('"r1-s01"', '"r1-s09"')
+    renamed = SampleSite(site.number, SiteDeclaration.model_validate_json(text), SiteFacts.model_validate_json(seen))
+    plan = renamed.plan(inventory)
+    assert plan.changes == ()
+    assert [(flag.object, flag.kind) for flag in plan.flags] == [(f"dcim.devices/{site.name}/r1-s09", "renamed")]
+    # The rack alone, as onboarding records it.
+    rack = rack_records(renamed.declaration, "r1", CLASSES, renamed.facts)
+    look = inventory.look(Scope.of(site.name, rack))
+    assert {split_object(change.object)[0] for change in reconcile(rack, look.records).changes} <= SHARED
+    assert log_since(session, before) == []
