@@ -7,6 +7,7 @@ from temporalio import activity
 
 from activities.artifacts import ModelShelf
 from domain.artifact import ArtifactStore
+from domain.attestation import AttestationLedger, covered
 from domain.cabling import CableState
 from domain.errors import Rejected
 from domain.judgement import ServerReading
@@ -23,7 +24,7 @@ from domain.onboarding import (
 from domain.order import DeclarationRef
 from domain.server_class import ServerClass
 from domain.site import SiteDeclaration
-from domain.site_judgement import judge_servers, judge_trunks, not_looked_at
+from domain.site_judgement import hardware_of, judge_servers, judge_trunks, not_looked_at
 
 
 class Declarations(Protocol):
@@ -39,10 +40,10 @@ class Declarations(Protocol):
 
 
 class OnboardingActivities:
-    """Reads and judges; changes nothing but the artifact store."""
+    """Reads and judges; changes nothing but the artifact store. Of the ledger it reads what attestations were about."""
 
-    def __init__(self, declarations: Declarations, artifacts: ArtifactStore) -> None:
-        self._declarations = declarations
+    def __init__(self, declarations: Declarations, artifacts: ArtifactStore, ledger: AttestationLedger) -> None:
+        self._declarations, self._ledger = declarations, ledger
         self._shelf = ModelShelf(artifacts)
 
     @activity.defn
@@ -82,7 +83,8 @@ class OnboardingActivities:
             verdict = judge_trunks(bundle.site, switches)
         else:
             readings += [ServerReading(name=name, trouble=trouble) for name, trouble in order.troubles.items()]
-            verdict = judge_servers(bundle, order.rack, switches, readings, order.missing)
+            attested = covered(self._ledger, bundle.site, hardware_of(readings))
+            verdict = judge_servers(bundle, order.rack, switches, readings, order.missing, attested)
         states = [server.lifecycle for server in verdict.servers]
         return Judged(
             verdict=self._shelf.put(verdict),

@@ -12,10 +12,11 @@ from domain.artifact import ArtifactStore
 from domain.errors import Conflict
 from domain.finding import Severity, Sighting
 from domain.inventory import DeviceQuery, Inventory, Refusal, Scope
-from domain.judgement import moves
+from domain.judgement import left_in_quarantine, moves
 from domain.onboarding import Recorded, RecordOrder, SiteBundle
 from domain.ownership import severity_of
 from domain.plan import Action, Change, Flag
+from domain.quarantine import by_another_hand
 from domain.reconcile import reconcile
 from domain.recording import cable_records, rack_records, site_records
 from domain.recording_facts import ServerFacts
@@ -61,8 +62,8 @@ class RecordingActivities:
         site, classes = bundle.site, bundle.classes
         wanted = rack_records(site, order.rack, classes, facts)
         recorded = self._record(site, wanted, order.operation_id)
-        moved, flags = self._move(site, order.operation_id, facts.servers)
-        return recorded.model_copy(update={"moved": moved, "flags": (*recorded.flags, *flags)})
+        moved, flags, kept = self._move(site, order.operation_id, facts.servers)
+        return recorded.model_copy(update={"moved": moved, "flags": (*recorded.flags, *flags), "quarantined": kept})
 
     def _record(self, site: SiteDeclaration, wanted: Iterable[Record], operation: str) -> Recorded:
         records = tuple(wanted)
@@ -100,17 +101,19 @@ class RecordingActivities:
 
     def _move(
         self, site: SiteDeclaration, operation: str, facts: tuple[ServerFacts, ...]
-    ) -> tuple[int, tuple[Sighting, ...]]:
+    ) -> tuple[int, tuple[Sighting, ...], tuple[str, ...]]:
+        """How many were moved, what is to be told, and who stays quarantined whatever was found."""
         states = self._inventory.devices(DeviceQuery(site=site.name, names=tuple(fact.name for fact in facts)))
         moved = 0
-        flags: list[Sighting] = []
+        flags = list(left_in_quarantine(site, facts, states))
         for move in moves(site.name, operation, facts, states):
             try:
                 moved += self._inventory.set_lifecycle(move).changed
             except Conflict as error:
                 # Somebody took or moved the server meanwhile: it is theirs, and the others go on.
                 flags.append(_sighting(site, f"server/{move.device}", "state-conflict", error.message, error.do))
-        return moved, tuple(flags)
+        kept = tuple(state.name for state in states if by_another_hand(state))
+        return moved, tuple(flags), kept
 
 
 def _count(changes: Iterable[Change], action: Action) -> int:

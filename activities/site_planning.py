@@ -11,17 +11,19 @@ from activities.heartbeat import beat
 from activities.site_facts import observed_systems
 from domain.access import Place
 from domain.artifact import ArtifactStore
+from domain.attestation import AttestationLedger, covered
 from domain.declaration import StoredPlan
 from domain.discovery import Discovery, sightings
 from domain.finding import FindingStore, Report, Sighting
-from domain.inventory import DeviceQuery, Inventory, Scope
+from domain.inventory import DeviceQuery, DeviceState, Inventory, Scope
+from domain.judgement import left_in_quarantine
 from domain.onboarding import AuditReport, Planned, PlanOrder, RackVerdict, ServerReadings, SiteBundle, SwitchReadings
 from domain.ownership import severity_of
 from domain.plan import Flag, Plan, PlanSummary, differences
 from domain.reconcile import drift, not_declared, reconcile
 from domain.recording_facts import ServerFacts
 from domain.records import Record
-from domain.site_judgement import judge_servers, judge_trunks, not_looked_at
+from domain.site_judgement import hardware_of, judge_servers, judge_trunks, not_looked_at
 from domain.site_planning import declared_records, plan_site, wanted_records
 from domain.system_observation import SystemObservations
 
@@ -47,8 +49,9 @@ class SitePlanning:
         findings: FindingStore,
         artifacts: ArtifactStore,
         clock: Callable[[], datetime],
+        ledger: AttestationLedger,
     ) -> None:
-        self._inventory, self._plans, self._findings = inventory, plans, findings
+        self._inventory, self._plans, self._findings, self._ledger = inventory, plans, findings, ledger
         self._shelf = ModelShelf(artifacts)
         self._clock = clock
 
@@ -64,9 +67,10 @@ class SitePlanning:
         wanted = seen.wanted
         observed = self._inventory.observe(Scope.of(order.site.name, wanted, whole=True))
         readable = {facts.name: facts for facts in seen.servers}
-        states = self._inventory.devices(DeviceQuery(site=order.site.name, names=tuple(readable))) if readable else ()
+        states = self._states(order, seen)
+        sightings = (*seen.sightings, *left_in_quarantine(seen.bundle.site, seen.servers, states))
         plan = plan_site(
-            seen.bundle, order.digest, seen.discovery, wanted, observed, readable, states, seen.sightings, seen.switches
+            seen.bundle, order.digest, seen.discovery, wanted, observed, readable, states, sightings, seen.switches
         )
         place = Place(region=order.site.region, site=order.site.name)
         self._plans.put(plan, place, order.author, self._clock() + PLAN_LIVES)
@@ -94,7 +98,10 @@ class SitePlanning:
             "switches": seen.switches.sightings,
             "verification": seen.verdict.sightings,
             "cabling": seen.trunks.sightings,
-            "inventory": tuple(_drifted(order, flag) for flag in flags),
+            "inventory": (
+                *(_drifted(order, flag) for flag in flags),
+                *left_in_quarantine(seen.bundle.site, seen.servers, self._states(order, seen)),
+            ),
         }
         site = seen.bundle.site
         if order.systems is not None or not order.site.systems:
@@ -129,6 +136,10 @@ class SitePlanning:
             open=open_,
         )
 
+    def _states(self, order: PlanOrder, seen: "_Seen") -> tuple[DeviceState, ...]:
+        names = tuple(server.name for server in seen.servers)
+        return self._inventory.devices(DeviceQuery(site=order.site.name, names=names)) if names else ()
+
     def _observation(self, order: PlanOrder) -> "_Seen":
         bundle = self._shelf.get(SiteBundle, order.site.bundle)
         discovery = self._shelf.get(Discovery, order.discovery)
@@ -136,7 +147,10 @@ class SitePlanning:
         readings = self._shelf.get(ServerReadings, order.servers).readings
         read = {reading.name for reading in readings}
         closed = [server.name for server in bundle.site.servers if server.name not in read]
-        verdicts = [judge_servers(bundle, rack.name, switches, readings, closed) for rack in bundle.site.racks]
+        attested = covered(self._ledger, bundle.site, hardware_of(readings))
+        verdicts = [
+            judge_servers(bundle, rack.name, switches, readings, closed, attested) for rack in bundle.site.racks
+        ]
         return _Seen(bundle, discovery, switches, observed_systems(self._shelf, order.systems), verdicts)
 
 

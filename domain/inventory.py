@@ -136,6 +136,8 @@ class DeviceState(Model):
     holder: str = ""
     operation: str = ""
     reasons: tuple[str, ...] = ()
+    reasons_judged: tuple[str, ...] = ()
+    """Those of them that onboarding judged itself, and may lift when it judges otherwise."""
     server_class: str = ""
     observed: str = ""
     owner: str = ""
@@ -180,6 +182,8 @@ class LifecycleMove(Model):
     """If given, the move is a conflict unless this holder has it (empty: nobody)."""
     reasons: tuple[str, ...] = ()
     """Why it is quarantined; empty clears the reasons."""
+    judged: bool = False
+    """The reasons are onboarding's own judgement of the hardware."""
 
 
 class Moved(Model):

@@ -3,6 +3,7 @@
 from collections.abc import Iterable
 
 from domain.access import Place
+from domain.attestation import NOTHING_COVERED, Covered, not_covered
 from domain.cabling import CableState, CableVerdict
 from domain.comparison import Deviation, compare
 from domain.finding import Severity, Sighting
@@ -10,6 +11,7 @@ from domain.hardware import ServerHardware
 from domain.inventory import DeviceState, LifecycleMove
 from domain.lifecycle import Lifecycle, may_follow
 from domain.model import Model, Name
+from domain.quarantine import by_another_hand
 from domain.recording_facts import ServerFacts
 from domain.server_class import Requirement, ServerClass
 from domain.site import ServerDeclaration, SiteDeclaration
@@ -52,8 +54,10 @@ def judge(
     wanted: ServerClass,
     reading: ServerReading,
     cables: Iterable[CableVerdict],
+    attested: Covered = NOTHING_COVERED,
 ) -> ServerJudgement:
-    """Quarantines with every reason at once, so that one visit to the site mends all of them."""
+    """Quarantines with every reason at once, so that one visit to the site mends all of them. `attested`: what the ledger
+    holds of attestations; a drive that came after one is not covered by it."""
     object = f"site/{site.name}/server/{server.name}"
     place = Place(region=site.region.name, site=site.name, rack=server.rack, server=server.name)
     sightings: list[Sighting] = []
@@ -94,15 +98,25 @@ def judge(
         unverified = verdict.state is CableState.UNVERIFIED
         if verdict.wrong or (unverified and wanted.unverified_cabling is Requirement.REQUIRED):
             reasons.append(verdict.message)
+    uncovered = not_covered(server, reading.hardware, attested)
+    if uncovered:
+        see(
+            "attestation-not-covering",
+            f"{server.name} has drives that its attestation {server.factory_new.reference if server.factory_new else ''} "
+            f"does not cover: {', '.join(uncovered)}.",
+            "Attest it anew, with a new reference, if nobody could write to them before; else sanitise it.",
+            stops=False,
+        )
     lifecycle = Lifecycle.VERIFIED
     if reasons:
         lifecycle = Lifecycle.QUARANTINED
-    elif server.factory_new is not None:
+    elif server.factory_new is not None and not uncovered:
         lifecycle = Lifecycle.AVAILABLE
     facts = ServerFacts(
         name=server.name,
         lifecycle=lifecycle,
         reasons=tuple(reasons),
+        uncovered=uncovered,
         address=reading.address,
         hardware=reading.hardware,
     )
@@ -137,15 +151,19 @@ def cable_sightings(site: SiteDeclaration, verdicts: Iterable[CableVerdict], rac
 def moves(
     site: str, operation: str, facts: Iterable[ServerFacts], states: Iterable[DeviceState]
 ) -> tuple[LifecycleMove, ...]:
-    """How servers that NetBox already has must move, each singly. One that somebody holds is left alone: its findings tell."""
+    """How servers that NetBox already has must move, each singly. One that somebody holds, or that another hand quarantined,
+    is left alone: its findings tell."""
     there = {state.name: state for state in states}
     found: list[LifecycleMove] = []
     for fact in facts:
         state = there.get(fact.name)
         if state is None or state.lifecycle is None or state.lifecycle not in STANDING or state.holder:
             continue
-        # Nothing that was already handed over as available falls back to verified by looking at it again.
-        keeps = state.lifecycle is Lifecycle.AVAILABLE and fact.lifecycle is Lifecycle.VERIFIED
+        if by_another_hand(state):
+            continue
+        # Nothing that was already handed over as available falls back to verified by looking at it again, unless there is
+        # something in it now that its evidence is not about.
+        keeps = state.lifecycle is Lifecycle.AVAILABLE and fact.lifecycle is Lifecycle.VERIFIED and not fact.uncovered
         same = state.lifecycle is fact.lifecycle and state.reasons == fact.reasons
         if keeps or same:
             continue
@@ -163,7 +181,31 @@ def moves(
                     operation=operation,
                     expected_holder="",
                     reasons=fact.reasons if to is fact.lifecycle else (),
+                    judged=True,
                 )
             )
             before = to
     return tuple(found)
+
+
+def left_in_quarantine(
+    site: SiteDeclaration, facts: Iterable[ServerFacts], states: Iterable[DeviceState]
+) -> tuple[Sighting, ...]:
+    """Servers that another hand than onboarding's quarantined. Their hardware says nothing about that: a person must."""
+    names = {fact.name for fact in facts}
+    racks = {server.name: server.rack for server in site.servers}
+    return tuple(
+        Sighting(
+            object=f"site/{site.name}/server/{state.name}",
+            kind="quarantined-by-another",
+            severity=Severity.CRITICAL,
+            message=f"{state.name} was quarantined by {state.operation or 'somebody'} and not by onboarding: "
+            f"{'; '.join(state.reasons) or 'no reason is given'}. It stays so, however its hardware looks.",
+            do="Settle what the reason names; where a tenant's data may be on its drives, sanitise it and attest it with a new "
+            "reference, or take factory_new out of its declaration. Then release it in NetBox, by the API: ew_lifecycle "
+            "`verified`, ew_quarantine_reasons null; and apply the site again.",
+            place=Place(region=site.region.name, site=site.name, rack=racks[state.name], server=state.name),
+        )
+        for state in states
+        if state.name in names and by_another_hand(state)
+    )

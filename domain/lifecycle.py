@@ -35,7 +35,10 @@ _NEXT: dict[Lifecycle, frozenset[Lifecycle]] = {
     Lifecycle.VERIFIED: frozenset({Lifecycle.ACCEPTING, Lifecycle.SANITIZING, Lifecycle.AVAILABLE}),
     Lifecycle.ACCEPTING: frozenset({Lifecycle.SANITIZING}),
     Lifecycle.SANITIZING: frozenset({Lifecycle.AVAILABLE}),
-    Lifecycle.AVAILABLE: frozenset({Lifecycle.ALLOCATED, Lifecycle.ACCEPTING, Lifecycle.SANITIZING}),
+    # Back to `verified`: what is in it now is no longer what its evidence is about.
+    Lifecycle.AVAILABLE: frozenset(
+        {Lifecycle.ALLOCATED, Lifecycle.ACCEPTING, Lifecycle.SANITIZING, Lifecycle.VERIFIED}
+    ),
     Lifecycle.ALLOCATED: frozenset({Lifecycle.PROVISIONING, Lifecycle.DRAINING}),
     Lifecycle.PROVISIONING: frozenset({Lifecycle.PROVISIONED, Lifecycle.DRAINING}),
     Lifecycle.PROVISIONED: frozenset({Lifecycle.PROVISIONING, Lifecycle.DRAINING}),

@@ -277,6 +277,8 @@ class Recorded(Model):
     already: int = 0
     refused: tuple[str, ...] = ()
     moved: int = 0
+    quarantined: tuple[Name, ...] = ()
+    """Servers that another hand quarantined: they stay so, however good they look."""
     flags: tuple[Sighting, ...] = ()
 
 

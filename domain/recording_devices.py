@@ -12,6 +12,7 @@ from domain.hardware import ServerHardware
 from domain.lifecycle import NETBOX_STATUS
 from domain.model import Json, MacAddress, Model
 from domain.netbox_schema import SERVER_ROLE, TAG, Cf, Observed, switch_role
+from domain.quarantine import as_kept
 from domain.recording_addresses import OOB_IP, pointers_of_switch, pointers_of_system, with_address
 from domain.recording_facts import DeviceFacts, ServerFacts
 from domain.recording_site import (
@@ -127,7 +128,7 @@ def server_records(
         CF_KEY: device.key,
         cf(Cf.LIFECYCLE): facts.lifecycle,
         cf(Cf.OPERATION): operation,
-        cf(Cf.QUARANTINE_REASONS): list(facts.reasons) or None,
+        cf(Cf.QUARANTINE_REASONS): as_kept(facts.reasons, judged=True),
         cf(Cf.OBSERVED): Observed.OBSERVED if hardware else Observed.DECLARED,
         cf(Cf.OWNER): Owner.OURS,
         cf(Cf.CLASS): server.server_class,

@@ -13,6 +13,8 @@ class ServerFacts(Model):
     """The state a new server is recorded in. An existing one keeps its own: that is moved by `set_lifecycle`."""
     reasons: tuple[str, ...] = ()
     """Why it is quarantined."""
+    uncovered: tuple[str, ...] = ()
+    """Serials of drives that its attestation does not cover: what it was handed over by does not hold for them."""
     address: str = ""
     """Where its BMC was found."""
     hardware: ServerHardware | None = None

@@ -4,11 +4,11 @@ import base64
 import ipaddress
 import re
 from collections.abc import Iterator
-from datetime import date
+from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Literal, Self
 
-from pydantic import AfterValidator, Field, model_validator
+from pydantic import AfterValidator, Field, field_validator, model_validator
 
 from domain.checking import Inconsistent, Problem
 from domain.model import Declared, MacAddress, Name, PortName, SerialNumber
@@ -207,6 +207,16 @@ class FactoryNew(Declared):
     by: str = Field(min_length=1)
     on: date
     reference: str = Field(min_length=1)
+
+    @field_validator("on", mode="before")
+    @classmethod
+    def _is_a_day(cls, value: object) -> object:
+        """Not what pydantic takes for one beside: a number would be seconds since 1970."""
+        if isinstance(value, date) and not isinstance(value, datetime):
+            return value
+        if isinstance(value, str) and _DAY.fullmatch(value):
+            return value
+        raise ValueError("give the day as YYYY-MM-DD")
 
 
 class ServerDeclaration(Declared):
@@ -469,6 +479,7 @@ class SiteDeclaration(Declared):
 PORT_OF_BMC = "bmc"
 """The name of a BMC's network port in cables and in NetBox."""
 
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}")
 _DIGITS = re.compile(r"(\d+)")
 
 

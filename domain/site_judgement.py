@@ -2,7 +2,9 @@
 
 from collections.abc import Iterable
 
+from domain.attestation import NOTHING_COVERED, Covered
 from domain.cabling import DevicePorts, cables_of, check_cables
+from domain.hardware import ServerHardware
 from domain.judgement import ServerReading, cable_sightings, judge
 from domain.onboarding import RackVerdict, SiteBundle, SwitchReadings
 from domain.site import PORT_OF_BMC, SiteDeclaration
@@ -14,6 +16,7 @@ def judge_servers(
     switches: SwitchReadings,
     readings: Iterable[ServerReading],
     left_out: Iterable[str] = (),
+    attested: Covered = NOTHING_COVERED,
 ) -> RackVerdict:
     """The servers of a rack, and the cables that end at them. `left_out` servers were not found, or are not looked at."""
     site, read, out = bundle.site, {reading.name: reading for reading in readings}, set(left_out)
@@ -27,6 +30,7 @@ def judge_servers(
             bundle.classes[server.server_class],
             read.get(server.name, ServerReading(name=server.name)),
             tuple(verdict for verdict in verdicts if server.name in verdict.devices),
+            attested,
         )
         for server in servers
     ]
@@ -53,6 +57,11 @@ def judge_trunks(site: SiteDeclaration, switches: SwitchReadings) -> RackVerdict
     trunks = [cable for cable in site.cables if not servers & {cable.a.device, cable.b.device}]
     verdicts = check_cables(trunks, switches.sights, ())
     return RackVerdict(cables=verdicts, sightings=cable_sightings(site, verdicts))
+
+
+def hardware_of(readings: Iterable[ServerReading]) -> dict[str, ServerHardware]:
+    """By server, of those that were read."""
+    return {reading.name: reading.hardware for reading in readings if reading.hardware is not None}
 
 
 def ports_of(reading: ServerReading) -> DevicePorts:

@@ -11,6 +11,7 @@ from domain.discovery import Discovery
 from domain.finding import Sighting
 from domain.inventory import DeviceState, LifecycleMove
 from domain.judgement import moves
+from domain.lifecycle import Lifecycle
 from domain.onboarding import SiteBundle, SwitchReadings
 from domain.plan import Action, Change, Deferred, Flag, Plan, System
 from domain.reconcile import reconcile
@@ -114,8 +115,14 @@ def _as_change(move: LifecycleMove) -> Change:
         action=Action.UPDATE,
         before=str(move.from_states[0]),
         after=str(move.to),
-        why="; ".join(move.reasons) or "what was wrong with it is mended",
+        why="; ".join(move.reasons) or _why(move),
     )
+
+
+def _why(move: LifecycleMove) -> str:
+    if move.from_states[0] is Lifecycle.AVAILABLE:
+        return "its attestation does not cover all drives that are in it now"
+    return "what was wrong with it is mended"
 
 
 _OF_SERVERS = (

@@ -2,6 +2,7 @@
 
 import json
 import os
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
@@ -73,6 +74,13 @@ class Ledger:
             for site in sorted({draft.site for draft in batch.entries}):
                 connection.execute(select(func.pg_advisory_xact_lock(func.hashtext(f"evidence/{site}"))))
             return Appended(ids=tuple(self._append(connection, draft) for draft in batch.entries))
+
+    def find(self, site: str, keys: Iterable[str]) -> dict[str, EvidenceEntry]:
+        """The entries that were appended with these keys."""
+        c = evidence.c
+        statement = select(c.entry_key, c.line).where(c.site == site, c.entry_key.in_(tuple(keys)))
+        with self._engine.connect() as connection:
+            return {key: EvidenceEntry.of(json.loads(line)) for key, line in connection.execute(statement)}
 
     def _append(self, connection: Connection, draft: EvidenceDraft) -> str:
         c = evidence.c

@@ -118,12 +118,14 @@ CONTROL: Mapping[type, Callable[[ControlParts], object]] = {
     OperationActivities: lambda p: OperationActivities(
         OperationRows(p.engine), FindingRows(p.engine), HoldRows(p.engine)
     ),
-    OnboardingActivities: lambda p: OnboardingActivities(DeclarationRows(p.engine), p.artifacts),
+    OnboardingActivities: lambda p: OnboardingActivities(DeclarationRows(p.engine), p.artifacts, p.ledger),
     RecordingActivities: lambda p: RecordingActivities(p.inventory, p.artifacts),
     InventoryActivities: lambda p: InventoryActivities(p.inventory, p.artifacts),
     AcceptanceActivities: lambda p: AcceptanceActivities(p.artifacts, p.ledger),
     EvidenceActivities: lambda p: EvidenceActivities(p.ledger),
-    SitePlanning: lambda p: SitePlanning(p.inventory, PlanRows(p.engine), FindingRows(p.engine), p.artifacts, utc_now),
+    SitePlanning: lambda p: SitePlanning(
+        p.inventory, PlanRows(p.engine), FindingRows(p.engine), p.artifacts, utc_now, p.ledger
+    ),
     FleetActivities: lambda p: FleetActivities(DeclarationRows(p.engine), p.inventory, FindingRows(p.engine), utc_now),
 }
 

@@ -148,10 +148,11 @@ class RackOnboarding:
                 await self._cancel_children()
             raise
         stop_if_cancelled()
+        kept_out = tuple(name for name in recorded.quarantined if name not in judged.quarantined)
         return RackReport(
             rack=order.rack.rack,
-            good=judged.good,
-            quarantined=judged.quarantined,
+            good=judged.good - len(kept_out),
+            quarantined=(*judged.quarantined, *kept_out),
             busy=tuple(self._busy),
             verdict=judged.verdict,
             recorded=recorded,

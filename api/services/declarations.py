@@ -11,6 +11,7 @@ from api.problems import Refusal, invalid, not_found
 from api.services.access import allow, see
 from api.threads import in_thread
 from domain.access import AuditEvent, Place, Principal, Role
+from domain.attestation import future_attestations
 from domain.canonical import digest
 from domain.checking import Problem
 from domain.declaration import Declaration
@@ -128,7 +129,7 @@ async def put_site(
     if site.acceptance_report is not None and site.acceptance_report.file is not None:
         message = "is a file of yours: `edgewright apply -f` uploads it and sends `artifact` and `signature` instead"
         raise invalid([Problem(path="acceptance_report.file", message=message)])
-    if problems := (*class_problems(site, classes), *system_problems(site)):
+    if problems := (*class_problems(site, classes), *system_problems(site), *future_attestations(site, now())):
         raise invalid(problems)
     return await _put(services, principal, SITE, site.name, _body(site), place, expected, current)
 

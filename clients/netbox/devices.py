@@ -1,6 +1,6 @@
 """Devices as the product lists them, and the one careful way in which a server's state is moved."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Any, cast
 
@@ -16,6 +16,7 @@ from domain.inventory import (
 )
 from domain.lifecycle import NETBOX_STATUS, Lifecycle, check_move
 from domain.netbox_schema import Cf
+from domain.quarantine import as_kept, as_read
 
 PATH = "dcim/devices"
 
@@ -64,6 +65,7 @@ def state_of(row: Row) -> DeviceState:
     state = _value(custom.get(Cf.LIFECYCLE))
     address = next((row[name]["address"] for name in ("oob_ip", "primary_ip4", "primary_ip6") if row.get(name)), "")
     position = row.get("position")
+    reasons = as_read(custom.get(Cf.QUARANTINE_REASONS))
     return DeviceState(
         id=row["id"],
         site=str(_nested(row, "site").get("slug", "")),
@@ -76,7 +78,8 @@ def state_of(row: Row) -> DeviceState:
         lifecycle=Lifecycle(state) if state in set(Lifecycle) else None,
         holder=str(custom.get(Cf.HOLDER) or ""),
         operation=str(custom.get(Cf.OPERATION) or ""),
-        reasons=tuple(str(reason) for reason in cast(Sequence[Any], custom.get(Cf.QUARANTINE_REASONS) or ())),
+        reasons=reasons.all,
+        reasons_judged=reasons.judged,
         server_class=str(custom.get(Cf.CLASS) or ""),
         observed=_value(custom.get(Cf.OBSERVED)),
         owner=_value(custom.get(Cf.OWNER)),
@@ -154,6 +157,7 @@ def _is_there(device: DeviceState, order: LifecycleMove) -> bool:
         and device.operation == order.operation
         and (order.holder is None or device.holder == order.holder)
         and device.reasons == order.reasons
+        and device.reasons_judged == (order.reasons if order.judged else ())
     )
 
 
@@ -177,7 +181,7 @@ def _writes(device: DeviceState, order: LifecycleMove) -> Row:
     custom: Row = {
         Cf.LIFECYCLE: order.to,
         Cf.OPERATION: order.operation,
-        Cf.QUARANTINE_REASONS: list(order.reasons) or None,
+        Cf.QUARANTINE_REASONS: as_kept(order.reasons, judged=order.judged),
     }
     if order.holder is not None:
         custom[Cf.HOLDER] = order.holder or None

@@ -524,7 +524,7 @@ def test_a_server_that_could_not_be_read_is_recorded_with_its_reasons() -> None:
     )
     record = next(r for r in rack_records(site, "r1", CLASSES, seen) if r.endpoint is Endpoint.DEVICE)
     assert record.fields["status"] == "failed"
-    assert record.fields[f"cf.{Cf.QUARANTINE_REASONS}"] == ["the BMC is locked"]
+    assert record.fields[f"cf.{Cf.QUARANTINE_REASONS}"] == [{"by": "onboarding", "reason": "the BMC is locked"}]
     assert record.fields[f"cf.{Cf.OBSERVED}"] == Observed.DECLARED
 
 

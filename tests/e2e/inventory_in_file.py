@@ -27,6 +27,7 @@ from domain.inventory import (
 from domain.lifecycle import NETBOX_STATUS, Lifecycle, check_move
 from domain.netbox_schema import Cf, SchemaState
 from domain.plan import Action, Change
+from domain.quarantine import as_kept, as_read
 from domain.records import CUSTOM, Endpoint, Link, ObservedRecord, from_json, same, split_object
 
 
@@ -98,7 +99,9 @@ class InventoryInFile:
             device = _device(name, row) if row is not None else None
             if device is None:
                 raise DeviceUnknown(f"There is no device {move.site}/{move.device}.")
-            if (device.lifecycle, device.operation, device.reasons) == (move.to, move.operation, move.reasons):
+            judged = move.reasons if move.judged else ()
+            wanted = (move.to, move.operation, move.reasons, judged)
+            if (device.lifecycle, device.operation, device.reasons, device.reasons_judged) == wanted:
                 return Moved(device=device, changed=False)
             if device.lifecycle not in move.from_states:
                 raise InventoryConflict(f"{move.device} is {device.lifecycle}, not {move.from_states}.")
@@ -106,7 +109,7 @@ class InventoryInFile:
             row["fields"] |= {
                 f"{CUSTOM}{Cf.LIFECYCLE}": move.to.value,
                 f"{CUSTOM}{Cf.OPERATION}": move.operation,
-                f"{CUSTOM}{Cf.QUARANTINE_REASONS}": list(move.reasons) or None,
+                f"{CUSTOM}{Cf.QUARANTINE_REASONS}": as_kept(move.reasons, judged=move.judged),
                 "status": NETBOX_STATUS[move.to],
             }
             kept["log"].append(
@@ -172,6 +175,7 @@ def _device(name: str, row: dict[str, Any]) -> DeviceState | None:
     fields = row["fields"]
     role = from_json(fields.get("role"))
     state = fields.get(f"{CUSTOM}{Cf.LIFECYCLE}")
+    reasons = as_read(fields.get(f"{CUSTOM}{Cf.QUARANTINE_REASONS}"))
     return DeviceState(
         id=row["id"],
         site=site,
@@ -181,7 +185,8 @@ def _device(name: str, row: dict[str, Any]) -> DeviceState | None:
         lifecycle=Lifecycle(state) if state else None,
         operation=str(fields.get(f"{CUSTOM}{Cf.OPERATION}") or ""),
         holder=str(fields.get(f"{CUSTOM}{Cf.HOLDER}") or ""),
-        reasons=tuple(fields.get(f"{CUSTOM}{Cf.QUARANTINE_REASONS}") or ()),
+        reasons=reasons.all,
+        reasons_judged=reasons.judged,
         attestation=fields.get(f"{CUSTOM}{Cf.ATTESTATION}") or {},
         changed_at=datetime.now(UTC),
     )

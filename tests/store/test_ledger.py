@@ -70,3 +70,10 @@ def test_pages_come_newest_first_and_each_entry_is_found(ledger: Ledger, reader:
     assert found is not None
     assert found.signed["key"] == "a"
     assert reader.get("ev-none") is None
+
+
+def test_an_entry_is_found_by_the_key_that_it_was_appended_with_at_its_own_site(ledger: Ledger) -> None:
+    entry, _ = ledger.append(batch("a", "b")).ids
+    found = ledger.find("oslo-1", ["a", "no-such-key"])
+    assert {key: (kept.id, kept.subjects) for key, kept in found.items()} == {"a": (entry, ("SN1",))}
+    assert ledger.find("bergen-1", ["a"]) == {}

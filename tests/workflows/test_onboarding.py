@@ -96,6 +96,16 @@ async def test_one_bad_server_never_stops_the_others(environment: WorkflowEnviro
     assert "r1-s02" in world.outcome.details
 
 
+async def test_a_server_that_another_hand_quarantined_is_not_in_order_and_is_told_once(
+    environment: WorkflowEnvironment, world: World
+):
+    world.unreadable, world.kept_out = {"r1-s02"}, ("r1-s01", "r1-s02")
+    report = await (await start(environment)).handle.result()
+    assert (report.good, report.quarantined) == (1, ("r1-s02", "r1-s01"))
+    assert world.outcome is not None
+    assert (world.outcome.state, set(world.outcome.details)) == (OperationState.PARTIAL, {"r1-s01", "r1-s02"})
+
+
 async def test_a_network_nobody_answers_on_blocks_and_goes_on_when_it_is_mended(
     environment: WorkflowEnvironment, world: World
 ):

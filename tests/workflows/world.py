@@ -88,6 +88,8 @@ class World:
     unreadable: set[str] = field(default_factory=set)
     granted: bool = True
     record_failures: int = 0
+    kept_out: tuple[str, ...] = ()
+    """Servers that another hand quarantined."""
     switches_busy: bool = False
     nameable: bool = False
     systems: tuple[str, ...] = ()
@@ -252,7 +254,7 @@ class World:
         if self.record_failures:
             self.record_failures -= 1
             raise ApplicationError("NetBox refused the rack", type="inventory-refused", non_retryable=True)
-        return Recorded(created=len(self.servers))
+        return Recorded(created=len(self.servers), quarantined=self.kept_out)
 
     @activity.defn
     async def record_site(self, order: RecordOrder) -> Recorded:
