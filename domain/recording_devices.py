@@ -6,7 +6,7 @@ named by its slot; processors and memory are counted by kind in `ew_hardware`.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator
 
 from domain.hardware import ServerHardware
 from domain.lifecycle import NETBOX_STATUS
@@ -122,7 +122,6 @@ def server_records(
         "face": "front",
         "role": role_link(SERVER_ROLE),
         "device_type": device_type_link(kind.manufacturer, kind.model),
-        "serial": ((hardware.serial if hardware else "") or server.serial or "")[:_SERIAL_CHARS],
         "status": NETBOX_STATUS[facts.lifecycle],
         "tags": [TAG.slug],
         CF_KEY: device.key,
@@ -135,6 +134,8 @@ def server_records(
         cf(Cf.DRIVER): "redfish",
         cf(Cf.ATTESTATION): server.factory_new.model_dump(mode="json") if server.factory_new else None,
     }
+    if serial := (hardware.serial if hardware else "") or server.serial:
+        fields["serial"] = serial[:_SERIAL_CHARS]
     if hardware is not None:
         fields[cf(Cf.HARDWARE)] = summary(hardware)
         fields[cf(Cf.FIRMWARE)] = {entry.component: entry.version for entry in hardware.firmware}
@@ -142,7 +143,7 @@ def server_records(
         endpoint=Endpoint.DEVICE,
         key=device.key,
         fields=fields,
-        create_only=STATE_FIELDS | _not_read(fields, read=hardware is not None),
+        create_only=STATE_FIELDS | _unless_read(hardware),
     )
     # What the host itself will be managed at is known when it is provisioned.
     yield from with_address(declaration, record, PORT_OF_BMC, address, (OOB_IP,))
@@ -291,8 +292,7 @@ def switch_records(
         cf(Cf.ASN): switch.asn,
         **_seen(facts, switch.serial),
     }
-    unread = _not_read(fields, read=facts is not None)
-    record = Record(endpoint=Endpoint.DEVICE, key=device.key, fields=fields, create_only=unread)
+    record = Record(endpoint=Endpoint.DEVICE, key=device.key, fields=fields, create_only=_unless_read(facts))
     yield from with_address(declaration, record, MANAGEMENT_PORT, switch.address, pointers_of_switch(switch))
     yield from _interfaces(device, _device_ports(declaration, switch.name, MANAGEMENT_PORT, facts))
 
@@ -342,7 +342,7 @@ def system_records(
     if system.address is not None and all(port.name != MANAGEMENT_PORT for port in ports):
         ports.insert(0, Port(name=MANAGEMENT_PORT, management=True))
     # One that has a driver and is silent tonight was observed all the same if it ever was: a finding says that it is silent.
-    unread = _not_read(fields, read=facts is not None or system.driver is None)
+    unread = _unless_read(facts or system.driver is None)
     record = Record(endpoint=Endpoint.DEVICE, key=device.key, fields=fields, create_only=unread)
     pointers = pointers_of_system(declaration, system)
     yield from with_address(declaration, record, MANAGEMENT_PORT, system.address or "", pointers)
@@ -387,10 +387,9 @@ def _device_ports(
 # What all devices have.
 
 
-def _not_read(fields: Mapping[str, Field], *, read: bool) -> frozenset[str]:
-    """What only a reading knows and nobody read this time: said of a new device, and left alone on one that is known."""
-    observed = frozenset[str]() if read else frozenset({cf(Cf.OBSERVED)})
-    return observed if fields["serial"] else observed | {"serial"}
+def _unless_read(read: object) -> frozenset[str]:
+    """What only a reading knows: where nobody read, it is said of a new device and left alone on one that is known."""
+    return frozenset[str]() if read else frozenset({cf(Cf.OBSERVED)})
 
 
 def _stand_ins(*, mac: bool = False, type: bool = False) -> frozenset[str]:
