@@ -51,6 +51,7 @@ def one_rack(services: Any) -> list[DeviceState]:
             server_class=server.server_class,
             lifecycle=Lifecycle.QUARANTINED if server.name in reasons else Lifecycle.AVAILABLE,
             reasons=reasons.get(server.name, ()),
+            reasons_judged=reasons.get(server.name, ()),
             hardware={"gpus": 4, "memory_gib": 512, "processors": ["Xeon 6530", "Xeon 6530"]},
             firmware={"BMC": "24.10-1", "BIOS": "2.4.0"},
             url=f"http://netbox.test/dcim/devices/{index}/",

@@ -98,6 +98,21 @@ async def test_a_page_out_of_scope_does_not_exist(console: Console, where: str) 
         assert ("lab-one-rack" in answer.text or "lab-four-racks" in answer.text) == reaches, (path, where)
 
 
+async def test_a_quarantined_servers_page_says_whether_mending_it_is_enough(console: Console) -> None:
+    console.api.services.inventory.kept.append(  # pyright: ignore
+        DeviceState(
+            id=98, site=RACK.site, name="r1-s08", role="gpu-server", rack="r1", unit=20, lifecycle=Lifecycle.QUARANTINED,
+            reasons=("the erase failed",),
+        )
+    )  # fmt: skip
+    await console.sign_in(Role.VIEWER)
+    mendable = words(await console.get("/sites/lab-one-rack/devices/r1-s02"))
+    released = words(await console.get("/sites/lab-one-rack/devices/r1-s08"))
+    assert "proves itself anew" in mendable
+    assert "a person releases the server" in released
+    assert "proves itself anew" not in released
+
+
 async def test_what_others_wrote_is_shown_and_never_run(console: Console) -> None:
     evil = "<script>alert(1)</script>"
     console.api.services.inventory.kept.append(  # pyright: ignore
