@@ -127,6 +127,8 @@ class DecisionTaken(Model):
     """The operation to follow: the same, or the new one that retries what an ended one left undone."""
     step: str
     choice: Choice
+    declaration_version: int | None = None
+    """Of a new operation: the version of the declaration that it works by."""
 
 
 async def answer(

@@ -22,6 +22,7 @@ from domain.operation import (
     OperationFilter,
     OperationState,
     OperationUnknown,
+    Outcome,
 )
 from domain.order import ServerStanding, devices_queue
 from domain.paging import Page, PageRequest
@@ -35,6 +36,12 @@ class NotRetriable(Conflict):
     """Only what ended with something left to do can be retried as a new operation."""
 
     kind = "not-retriable"
+
+
+class Superseded(Conflict):
+    """A newer operation has taken up what an ended one left undone: retrying the old one would undo or double its work."""
+
+    kind = "superseded"
 
 
 class Links(Model):
@@ -72,6 +79,15 @@ async def request_site_operation(
     on_behalf_of: str = "",
 ) -> Operation:
     """Opens an operation on a site's newest declaration and starts it. The same key is the same operation."""
+    draft = await _draft_of_site(services, principal, kind, site)
+    if plan_hash:
+        await _check_plan(services, kind, site, plan_hash, draft.declaration_digest, principal.name)
+    draft = draft.model_copy(update={"plan_hash": plan_hash, "on_behalf_of": on_behalf_of})
+    return await open_and_start(services, principal, draft, key)
+
+
+async def _draft_of_site(services: Services, principal: Principal, kind: str, site: str) -> OperationDraft:
+    """An operation on what the site's newest declaration says."""
     if kind not in services.kinds:
         raise Refusal(
             HTTPStatus.UNPROCESSABLE_ENTITY,
@@ -85,22 +101,17 @@ async def request_site_operation(
     if kind in (PLAN, APPLY) and (problems := system_problems(head.site)):
         # Declared to an older build, which took any driver's name. An audit goes on and reports it.
         raise invalid(problems, f"The declaration of {site} names drivers that cannot be used.")
-    if plan_hash:
-        await _check_plan(services, kind, site, plan_hash, head.digest, principal.name)
-    draft = OperationDraft(
+    return OperationDraft(
         kind=kind,
         target=site,
         place=place,
         who=principal.name,
-        on_behalf_of=on_behalf_of,
-        plan_hash=plan_hash,
         declaration_kind=head.kind,
         declaration_name=head.name,
         declaration_version=head.version,
         declaration_digest=head.digest,
         inputs={"devices_queue": devices_queue(site, head.site.worker)},
     )
-    return await open_and_start(services, principal, draft, key)
 
 
 async def newest_like(services: Services, operation: Operation) -> Operation:
@@ -113,15 +124,60 @@ async def newest_like(services: Services, operation: Operation) -> Operation:
 async def retry_ended(
     services: Services, principal: Principal, ended: Operation, key: IdempotencyKey, why: str
 ) -> Operation:
-    """A new operation for what an ended one left undone. It plans again: only what is left is in its plan."""
+    """A new operation for what an ended one left undone. It plans again: only what is left is in its plan.
+
+    It works by the site's newest declaration, because people correct that before they retry. Raises `Superseded` if a newer
+    operation has taken the matter up.
+    """
     if ended.state not in (OperationState.PARTIAL, OperationState.FAILED):
         raise NotRetriable(
             f"{ended.id} ended as {ended.state}: nothing of it is left to retry.",
             do="Apply the declaration again if something else should happen.",
         )
-    kept = ended.model_dump(include=set(OperationDraft.model_fields))
-    changes = {"who": principal.name, "plan_hash": "", "retry_of": ended.id, "workflow_id": ""}
-    return await open_and_start(services, principal, OperationDraft.model_validate(kept | changes), key, why)
+    if ended.declaration_kind == declarations.SITE:
+        draft = await _draft_of_site(services, principal, ended.kind, ended.declaration_name)
+    else:
+        draft = OperationDraft.model_validate(ended.model_dump(include=set(OperationDraft.model_fields)))
+    changes = {
+        "who": principal.name,
+        "on_behalf_of": ended.on_behalf_of,
+        "plan_hash": "",
+        "retry_of": ended.id,
+        "workflow_id": "",
+    }
+    return await open_and_start(services, principal, draft.model_copy(update=changes), key, why)
+
+
+async def _newer(services: Services, retried: str, retry: Operation) -> Operation | None:
+    """The newest operation, other than this retry, that was begun on the same thing after the one that is retried."""
+    alike, cursor = OperationFilter(kind=retry.kind, target=retry.target), ""
+    while True:
+        page = await in_thread(services.operations.list, alike, retry.place, PageRequest(cursor=cursor))
+        for row in page.items:
+            if row.id == retried:
+                return None
+            if row.id != retry.id and row.state is not OperationState.REFUSED:
+                return row
+        if not page.next:
+            return None
+        cursor = page.next
+
+
+async def _refuse_superseded(services: Services, retry: Operation) -> None:
+    """Looked at with the row written, so that the same key is the same answer; the row then ends as one that a lock refuses."""
+    newer = await _newer(services, retry.retry_of, retry)
+    if newer is None:
+        return
+    reason = f"{retry.retry_of} is superseded: {newer.id} was begun on {retry.target} after it and is {newer.state}."
+    if newer.state in (OperationState.PARTIAL, OperationState.FAILED):
+        do = f'Retry that one: edgewright retry {newer.id} --why "…"'
+    elif newer.state.ended:
+        do = "Apply the declaration again if something is still to be done."
+    else:
+        do = f"Follow that one: edgewright watch {newer.id}"
+    outcome = Outcome(state=OperationState.REFUSED, kind=Superseded.kind, reason=reason, do=do)
+    await in_thread(services.operations.refuse, retry.id, outcome)
+    raise Superseded(reason, do=do)
 
 
 async def decide(
@@ -138,7 +194,7 @@ async def decide(
     kept = await in_thread(services.answers.find, key, DecisionTaken)
     if kept is None and choice is Choice.RETRY and operation.state.ended:
         made = await retry_ended(services, principal, operation, key, why)
-        return DecisionTaken(operation=made.id, step="", choice=choice)
+        return DecisionTaken(operation=made.id, step="", choice=choice, declaration_version=made.declaration_version)
     return await answer(services, principal, operation, choice, why, step, key)
 
 
@@ -153,11 +209,14 @@ async def open_and_start(
         # Asked for anew, or a person's answer to what an ended one left: the trail counts these apart.
         did = "retry" if draft.retry_of else draft.kind
         await audit(services, principal, f"operation.{did}", operation, why)
+        if draft.retry_of:
+            await _refuse_superseded(services, operation)
         return _granted(await start(services, operation))
     if operation.state is OperationState.ACCEPTED:
         return _granted(await start_again(services, operation))
-    if operation.outcome and operation.outcome.kind == LockTaken.kind:
-        raise LockTaken(operation.outcome.reason, do=operation.outcome.do)
+    for refused in (LockTaken, Superseded):
+        if operation.outcome and operation.outcome.kind == refused.kind:
+            raise refused(operation.outcome.reason, do=operation.outcome.do)
     return operation
 
 

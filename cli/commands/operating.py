@@ -44,7 +44,9 @@ def _answering(choice: str, help_text: str) -> Callable[..., None]:
         taken = api.post(f"/v1/operations/{operation}/{choice}", {"why": why, "step": step})
         follow = taken["operation"]
         if follow != operation:
-            say(f"{operation} has ended; what it left undone is retried as {follow}.")
+            version = taken.get("declaration_version")
+            by = f", by version {version} of the declaration" if version else ""
+            say(f"{operation} has ended; what it left undone is retried as {follow}{by}.")
         else:
             say(f"{operation}: {choice} taken at {taken['step'] or 'its waiting step'}.")
         if wait:

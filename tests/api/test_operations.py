@@ -20,6 +20,7 @@ from domain.order import CONTROL_QUEUE, Order
 from domain.plan import Plan
 from tests.api.conftest import Api
 from tests.api.waiting_workflow import WaitingWork, activities
+from tests.domain.test_declaration_checks import SITE
 
 pytestmark = pytest.mark.services
 
@@ -162,7 +163,11 @@ async def test_a_blocked_operation_says_why_takes_an_answer_and_explains_the_fai
         assert wrong.json()["type"].endswith(":choice-not-offered")
         taken = await live.send("POST", f"{path}/retry", json={"why": "repaired"})
         assert taken.status_code == 200, taken.text
-        assert taken.json() == {"operation": operation, "step": "repair", "choice": "retry"}
+        assert (taken.json()["operation"], taken.json()["step"], taken.json()["choice"]) == (
+            operation,
+            "repair",
+            "retry",
+        )
 
         async def look() -> Any:
             return (await live.send("GET", f"{path}/why")).json()
@@ -199,6 +204,38 @@ async def test_an_ended_operation_is_retried_as_a_new_one(live: Api, place: Plac
     live.operations.change(first, state=OperationState.SUCCEEDED)
     refused = await live.send("POST", f"/v1/operations/{first}/retry", json={"why": "again"})
     assert refused.status_code == 409
+
+
+async def test_a_retry_works_by_the_declaration_of_now_and_says_which_version_that_is(live: Api, place: Place) -> None:
+    ended = (await live.send("POST", f"/v1/sites/{place.site}/plan")).json()["id"]
+    live.operations.change(ended, state=OperationState.PARTIAL)
+    corrected = SITE | {"name": place.site, "region": {"name": place.region}, "power_cap_w": 30000}
+    stored = await live.send("PUT", f"/v1/sites/{place.site}", json=corrected, headers={"If-Match": '"1"'})
+    assert stored.json()["version"] == 2
+    answer = await live.send("POST", f"/v1/operations/{ended}/retry", json={"why": "corrected"})
+    assert answer.json()["declaration_version"] == 2
+    row = live.operations.get(answer.json()["operation"])
+    assert (row.declaration_version, row.declaration_digest) == (2, stored.json()["digest"])
+
+
+async def test_a_retry_of_what_a_newer_operation_took_up_is_refused_and_names_it(live: Api, place: Place) -> None:
+    old, newer = [(await live.send("POST", f"/v1/sites/{place.site}/plan")).json()["id"] for _ in range(2)]
+    live.operations.change(old, state=OperationState.PARTIAL)
+    for state in (OperationState.RUNNING, OperationState.SUCCEEDED, OperationState.PARTIAL):
+        live.operations.change(newer, state=state)
+        headers = {"Idempotency-Key": f"once-{state}"}
+        answers = [
+            await live.send("POST", f"/v1/operations/{old}/retry", json={"why": "x"}, headers=headers) for _ in range(2)
+        ]
+        for refused in answers:
+            assert refused.status_code == 409
+            assert refused.json()["type"].endswith(":superseded")
+            assert newer in refused.json()["detail"]
+    assert f"edgewright retry {newer}" in refused.json()["do"]
+    live.operations.change(newer, state=OperationState.REFUSED)
+    taken = await live.send("POST", f"/v1/operations/{old}/retry", json={"why": "x"}, headers={"Idempotency-Key": "k"})
+    again = await live.send("POST", f"/v1/operations/{old}/retry", json={"why": "x"}, headers={"Idempotency-Key": "k"})
+    assert (taken.status_code, again.json()["operation"]) == (202, taken.json()["operation"])
 
 
 async def test_releasing_a_hold_tells_the_operations_that_wait_for_it(live: Api, place: Place) -> None:
