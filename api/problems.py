@@ -10,7 +10,7 @@ from fastapi.responses import JSONResponse
 from pydantic import BaseModel, Field, ValidationError
 from starlette.exceptions import HTTPException
 
-from domain.checking import Inconsistent, Problem, path_of, problems_of
+from domain.checking import Inconsistent, Problem, join_paths, path_of, problems_of
 from domain.errors import Conflict, EdgewrightError, NotYet, Rejected, Throttled, Transient
 
 MEDIA_TYPE = "application/problem+json"
@@ -117,8 +117,8 @@ def _request_problems(detail: Mapping[str, Any]) -> tuple[Problem, ...]:
     if detail["type"] == "json_invalid":
         return (Problem(path="", message=f"the body is no JSON: {detail.get('ctx', {}).get('error', message)}"),)
     cause = detail.get("ctx", {}).get("error")
-    if isinstance(cause, Inconsistent) and not loc:
-        return cause.problems
+    if isinstance(cause, Inconsistent):
+        return tuple(Problem(path=join_paths(front + path_of(loc), p.path), message=p.message) for p in cause.problems)
     return (Problem(path=front + path_of(loc), message=message),)
 
 

@@ -3,9 +3,13 @@
 import hashlib
 from datetime import datetime
 from enum import StrEnum
+from typing import Annotated, Self
 
+from pydantic import StringConstraints, model_validator
+
+from domain.checking import Inconsistent, Problem
 from domain.errors import Rejected
-from domain.model import Json, Model
+from domain.model import Declared, Json, Model
 
 
 class PlaceUnreadable(Rejected):
@@ -62,6 +66,34 @@ class Place(Model):
                 )
             fields[level] = value
         return Place(**fields)
+
+
+type Level = Annotated[str, StringConstraints(pattern=r"^([a-z0-9]([a-z0-9-]{0,38}[a-z0-9])?)?$")]
+"""A name of ours, or nothing."""
+
+
+class DeclaredPlace(Declared):
+    """A place as somebody asks for it: a misspelt field is refused, for without it the place would be the whole fleet."""
+
+    region: Level = ""
+    site: Level = ""
+    rack: Level = ""
+    server: Level = ""
+
+    @model_validator(mode="after")
+    def _within_a_site(self) -> Self:
+        problems = [
+            Problem(path=level, message=f"a {level} stands at a site: say which, in `site`")
+            for level in ("rack", "server")
+            if getattr(self, level) and not self.site
+        ]
+        if problems:
+            raise Inconsistent(problems)
+        return self
+
+    @property
+    def place(self) -> Place:
+        return Place(**self.model_dump())
 
 
 class Role(StrEnum):

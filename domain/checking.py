@@ -40,13 +40,13 @@ def problems_of(error: ValidationError, at: Sequence[str | int] = ()) -> tuple[P
         loc = (*at, *detail["loc"])
         cause = detail.get("ctx", {}).get("error")
         if isinstance(cause, Inconsistent):
-            found.extend(Problem(path=_join(path_of(loc), p.path), message=p.message) for p in cause.problems)
+            found.extend(Problem(path=join_paths(path_of(loc), p.path), message=p.message) for p in cause.problems)
         else:
             found.append(Problem(path=path_of(loc), message=_in_words(detail["type"], detail["msg"], detail["input"])))
     return tuple(found)
 
 
-def _join(front: str, rest: str) -> str:
+def join_paths(front: str, rest: str) -> str:
     return f"{front}.{rest}" if front and rest else front or rest
 
 

@@ -11,7 +11,7 @@ from api.console.sessions import PATH, OperatorsForm, SignedInDep
 from api.deps import ServicesDep
 from api.services import holds
 from api.services.holds import HoldRequest
-from domain.access import Place, Role
+from domain.access import DeclaredPlace, Place, Role
 from domain.paging import PageRequest
 
 router = APIRouter()
@@ -41,7 +41,7 @@ async def place_hold(services: ServicesDep, form: OperatorsForm) -> Response:
     place = Place.parse(form.text("place", required=True))
     rack, server = form.text("rack", at_most=40), form.text("server", at_most=40)
     place = place.model_copy(update={name: value for name, value in (("rack", rack), ("server", server)) if value})
-    wanted = HoldRequest(place=place, reason=form.text("why", required=True))
+    wanted = HoldRequest(place=DeclaredPlace(**place.model_dump()), reason=form.text("why", required=True))
     await holds.place_hold(services, form.principal, wanted, form.key)
     return RedirectResponse(f"{PATH}/holds?done=held", HTTPStatus.SEE_OTHER)
 

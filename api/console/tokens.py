@@ -29,7 +29,7 @@ async def create(request: Request, services: ServicesDep, form: AdminsForm) -> R
     asked: dict[str, object] = {
         "label": form.text("label", required=True, at_most=100),
         "role": form.text("role", required=True),
-        "place": Place.parse(form.text("place", required=True)),
+        "place": Place.parse(form.text("place", required=True)).model_dump(),
         "expires_in_days": form.text("days", at_most=4) or None,
     }
     wanted = TokenRequest.model_validate(asked)

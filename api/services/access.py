@@ -9,7 +9,7 @@ from pydantic import Field
 from api.context import JoinedStores, Services, now
 from api.problems import Refusal, invalid, not_found
 from api.threads import in_thread
-from domain.access import AuditEvent, Place, Principal, Role, Token, token_digest
+from domain.access import AuditEvent, DeclaredPlace, Place, Principal, Role, Token, token_digest
 from domain.checking import Problem
 from domain.model import Declared, Model
 from domain.operation import IdempotencyKey
@@ -22,7 +22,7 @@ TOKEN_PREFIX = "ew_"  # noqa: S105
 class TokenRequest(Declared):
     label: str = Field(min_length=1, max_length=100, pattern=r"^[\w .@:+-]+$")
     role: Role = Role.VIEWER
-    place: Place = Place()
+    place: DeclaredPlace = DeclaredPlace()
     expires_in_days: int | None = Field(default=None, ge=1, le=3650)
 
 
@@ -71,8 +71,9 @@ async def create_token(
     services: Services, principal: Principal, request: TokenRequest, key: IdempotencyKey
 ) -> NewToken:
     """A token never reaches further than the one that makes it. The kept answer is without the secret."""
-    allow(principal, Role.ADMIN, request.place)
-    if request.place.rack or request.place.server:
+    place = request.place.place
+    allow(principal, Role.ADMIN, place)
+    if place.rack or place.server:
         raise invalid([Problem(path="place", message="a token's scope is the fleet, a region or a site")])
     secret = TOKEN_PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
     expires_at = now() + timedelta(days=request.expires_in_days) if request.expires_in_days else None
@@ -82,7 +83,7 @@ async def create_token(
             token_digest(secret),
             request.label,
             request.role,
-            request.place,
+            place,
             created_by=principal.name,
             expires_at=expires_at,
         )

@@ -1,24 +1,30 @@
 """Holds: placing one stops disruptive steps, releasing one tells the operations that wait for it."""
 
+from collections.abc import AsyncIterator
 from datetime import timedelta
 
 from pydantic import Field
 
 from api.context import JoinedStores, Services, now
+from api.problems import invalid
+from api.services import declarations
 from api.services.access import allow, see
 from api.services.starting import workflow_id_of
 from api.temporal import NO_ANSWER
 from api.threads import in_thread
-from domain.access import AuditEvent, Place, Principal, Role
+from domain.access import AuditEvent, DeclaredPlace, Place, Principal, Role
+from domain.checking import Problem
+from domain.declaration import Declaration
 from domain.hold import Hold
 from domain.model import Declared
 from domain.operation import IdempotencyKey, Operation, OperationFilter, OperationState, WaitKind
 from domain.order import Released
 from domain.paging import Page, PageRequest
+from domain.site import SiteDeclaration
 
 
 class HoldRequest(Declared):
-    place: Place
+    place: DeclaredPlace
     reason: str = Field(min_length=1, max_length=500)
 
 
@@ -29,8 +35,13 @@ class HoldReleased(Hold):
 
 async def place_hold(services: Services, principal: Principal, request: HoldRequest, key: IdempotencyKey) -> Hold:
     """The same person holding the same place again gets the hold that is there."""
-    place = await _whole(services, request.place)
+    asked = request.place.place
+    head = await _site(services, asked.site) if asked.site else None
+    # A site knows its region, so that whoever reaches the region reaches the hold.
+    place = asked.model_copy(update={"region": asked.region or head.region.name}) if head else asked
     allow(principal, Role.OPERATOR, place)
+    if problems := [problem async for problem in _nowhere(services, place, head)]:
+        raise invalid(problems, "Nothing is held: the place is nowhere declared, and a hold on it would stop nothing.")
 
     def effect(stores: JoinedStores) -> Hold:
         hold = stores.holds.place(place, request.reason, principal.name)
@@ -94,12 +105,34 @@ async def _held(services: Services, place: Place) -> tuple[Operation, ...]:
         cursor = page.next
 
 
-async def _whole(services: Services, place: Place) -> Place:
-    """A site knows its region, so that whoever reaches the region reaches the hold."""
-    if not place.site or place.region:
-        return place
-    head = await in_thread(services.declarations.head, "Site", place.site)
-    return place if head is None else place.model_copy(update={"region": head.place.region})
+async def _site(services: Services, name: str) -> SiteDeclaration | None:
+    head = await in_thread(services.declarations.head, declarations.SITE, name)
+    return None if head is None or head.deleted else SiteDeclaration.model_validate(head.body)
+
+
+async def _nowhere(services: Services, place: Place, site: SiteDeclaration | None) -> AsyncIterator[Problem]:
+    """Every part of a place that no declaration has."""
+    if not place.site:
+        if place.region and not (await _sites_in(services, place)).items:
+            yield Problem(path="place.region", message=f"no declared site is in a region {place.region}")
+        return
+    if site is None:
+        yield Problem(path="place.site", message=f"no site is called {place.site}")
+        return
+    if site.region.name != place.region:
+        yield Problem(path="place.region", message=f"site {place.site} is in region {site.region.name}")
+    racks, servers = {rack.name for rack in site.racks}, {server.name: server.rack for server in site.servers}
+    if place.rack and place.rack not in racks:
+        message = f"site {place.site} declares no rack {place.rack} (it has: {', '.join(sorted(racks))})"
+        yield Problem(path="place.rack", message=message)
+    if place.server and place.server not in servers:
+        yield Problem(path="place.server", message=f"site {place.site} declares no server {place.server}")
+    elif place.server and place.rack in racks and servers[place.server] != place.rack:
+        yield Problem(path="place.rack", message=f"server {place.server} stands in rack {servers[place.server]}")
+
+
+async def _sites_in(services: Services, region: Place) -> Page[Declaration]:
+    return await in_thread(services.declarations.list, declarations.SITE, region, PageRequest(limit=1))
 
 
 def _event(principal: Principal, action: str, hold: Hold, why: str = "") -> AuditEvent:

@@ -167,7 +167,9 @@ def test_a_plan_is_shown_as_a_difference(served: Running) -> None:
     assert "1 to create, 1 to change" in ran.out
 
 
-def test_a_hold_is_placed_listed_and_released(served: Running) -> None:
+def test_a_hold_is_placed_listed_and_released(served: Running, site_file: Callable[..., str]) -> None:
+    assert served.edgewright("hold", "site:oslo-1", "--why", "visitors").code == ExitCode.REFUSED
+    served.edgewright("apply", "-f", site_file(), "--plan-hash", "0" * 64)
     assert served.edgewright("hold", "site:oslo-1/rack:r1", "--why", "visitors").code == ExitCode.OK
     (hold,) = json.loads(served.edgewright("get", "holds", "-o", "json").out)
     assert hold["reason"] == "visitors"
