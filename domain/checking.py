@@ -1,6 +1,7 @@
 """What is wrong with something a person wrote: every problem with the path to its place, in words for that person."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from typing import Any
 
 from pydantic import ValidationError
 
@@ -36,7 +37,7 @@ def path_of(steps: Sequence[str | int]) -> str:
 def problems_of(error: ValidationError, at: Sequence[str | int] = ()) -> tuple[Problem, ...]:
     """Every problem of a refused document, contradictions one by one; `at` is put in front of each path."""
     found: list[Problem] = []
-    for detail in error.errors(include_url=False, include_input=True):
+    for detail in without_consequences(error.errors(include_url=False, include_input=True)):
         loc = (*at, *detail["loc"])
         cause = detail.get("ctx", {}).get("error")
         if isinstance(cause, Inconsistent):
@@ -44,6 +45,14 @@ def problems_of(error: ValidationError, at: Sequence[str | int] = ()) -> tuple[P
         else:
             found.append(Problem(path=path_of(loc), message=_in_words(detail["type"], detail["msg"], detail["input"])))
     return tuple(found)
+
+
+def without_consequences[T: Mapping[str, Any]](details: Sequence[T]) -> Iterator[T]:
+    """Without lists that are called too short only because what is in them is wrong, which is told already."""
+    places = [tuple(detail["loc"]) for detail in details]
+    for detail, loc in zip(details, places, strict=True):
+        if detail["type"] != "too_short" or not any(len(p) > len(loc) and p[: len(loc)] == loc for p in places):
+            yield detail
 
 
 def join_paths(front: str, rest: str) -> str:

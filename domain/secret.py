@@ -2,9 +2,9 @@
 
 from datetime import datetime
 from enum import StrEnum
-from typing import Protocol
+from typing import Annotated, Protocol
 
-from pydantic import SecretStr
+from pydantic import SecretStr, StringConstraints
 
 from domain.errors import Rejected, Transient
 from domain.model import Model, Name
@@ -33,6 +33,19 @@ STORE_TROUBLE = (SecretsAway, SecretsRefused)
 
 AWAY = frozenset({"secret-store-away", "secret-store-refused", "vault-unreachable", "vault-sealed", "vault-refused"})
 """The kinds of these and of all their subclasses, by which a workflow knows them."""
+
+
+NAMES = r"^[a-z0-9][a-z0-9._-]*(/[a-z0-9][a-z0-9._-]*)*$"
+"""Names between single slashes; none begins with a dot, so that no path leads out of its folder."""
+
+type SecretPath = Annotated[str, StringConstraints(max_length=200, pattern=NAMES)]
+"""Where in the secret store a secret lies; a declaration names secrets, it never holds one."""
+
+
+def owner_of(path: str) -> str:
+    """The site that a secret belongs to: `site/oslo-1/factory-bmc` is oslo-1's. Empty: it is the fleet's."""
+    first, *rest = path.split("/")
+    return rest[0] if first == "site" and len(rest) > 1 else ""
 
 
 class SecretRef(Model):

@@ -1,12 +1,13 @@
 """Server classes: what every server of a kind must have inside, and what its firmware and settings must be at least."""
 
 from enum import StrEnum
-from typing import Literal, Self
+from typing import Annotated, Literal, Self
 
-from pydantic import Field, model_validator
+from pydantic import Field, StrictBool, StrictFloat, StrictInt, model_validator
 
 from domain.hardware import NicMode
 from domain.model import Declared, Name
+from domain.site import Label, Title
 
 
 class Requirement(StrEnum):
@@ -17,64 +18,68 @@ class Requirement(StrEnum):
 
 
 class ProcessorNeed(Declared):
-    count: int = Field(ge=1, le=8)
-    model: str = ""
+    count: StrictInt = Field(ge=1, le=8)
+    model: Title = ""
     """Part of the model name that must appear, such as `Grace` or `Xeon`; empty accepts any."""
     architecture: Literal["", "x86", "ARM"] = ""
 
 
 class GpuNeed(Declared):
-    count: int = Field(ge=0, le=16)
-    model: str = ""
-    memory_gib: float | None = Field(default=None, gt=0)
+    count: StrictInt = Field(ge=0, le=16)
+    model: Title = ""
+    memory_gib: StrictFloat | None = Field(default=None, gt=0, le=1e6)
 
 
 class MemoryNeed(Declared):
-    at_least_gib: float = Field(gt=0)
-    modules: int | None = Field(default=None, ge=1)
+    at_least_gib: StrictFloat = Field(gt=0, le=1e9)
+    modules: StrictInt | None = Field(default=None, ge=1, le=256)
 
 
 class DriveNeed(Declared):
-    count: int = Field(ge=0)
-    at_least_gb: float = Field(gt=0)
+    count: StrictInt = Field(ge=0, le=128)
+    at_least_gb: StrictFloat = Field(gt=0, le=1e9)
     protocol: Literal["", "NVMe", "SATA", "SAS"] = ""
+
+
+type Slot = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_./-]{0,35}$")]
+"""So that the names of its ports (`dpu0-p0`) are names of ports."""
 
 
 class AdapterNeed(Declared):
     """Adapters of one model: `slots` are the names that ports are declared by (`dpu0` → `dpu0-p0`)."""
 
-    slots: tuple[str, ...] = Field(min_length=1)
-    model: str = ""
+    slots: tuple[Slot, ...] = Field(min_length=1)
+    model: Title = ""
     mode: NicMode = NicMode.NIC
-    ports: int = Field(ge=1, le=8)
-    sends_lldp: bool = False
+    ports: StrictInt = Field(ge=1, le=8)
+    sends_lldp: StrictBool = False
     """Whether the adapter's own firmware or operating system speaks LLDP while the host is off."""
 
 
 class FirmwareNeed(Declared):
     """A component of the firmware inventory must have this version, or a later one if `or_later`."""
 
-    component: str
-    version: str
-    or_later: bool = True
+    component: Label
+    version: Label
+    or_later: StrictBool = True
 
 
 class ServerClass(Declared):
     kind: Literal["ServerClass"] = "ServerClass"
     name: Name
-    title: str = ""
-    manufacturer: str
-    model: str
+    title: Title = ""
+    manufacturer: Label
+    model: Label
     """The device type in NetBox, and part of the model the BMC must report."""
-    height_u: int = Field(default=1, ge=1, le=48)
+    height_u: StrictInt = Field(default=1, ge=1, le=48)
     processors: ProcessorNeed
     gpus: GpuNeed
     memory: MemoryNeed
     drives: tuple[DriveNeed, ...] = ()
     adapters: tuple[AdapterNeed, ...] = ()
-    secure_boot: bool | None = None
+    secure_boot: StrictBool | None = None
     """True: must be on. None: either."""
-    tpm: str | None = None
+    tpm: Label | None = None
     """The module that must be present and enabled, such as `TPM2_0`."""
     firmware: tuple[FirmwareNeed, ...] = ()
     firmware_deviation: Requirement = Requirement.REPORTED

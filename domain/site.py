@@ -3,15 +3,31 @@
 import base64
 import ipaddress
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import date, datetime
 from enum import StrEnum
-from typing import Annotated, Literal, Self
+from typing import Annotated, Literal, Self, cast
 
-from pydantic import AfterValidator, Field, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BeforeValidator,
+    Field,
+    ModelWrapValidatorHandler,
+    StrictBool,
+    StrictFloat,
+    StrictInt,
+    StringConstraints,
+    TypeAdapter,
+    ValidationError,
+    field_validator,
+    model_validator,
+)
+from pydantic_core import InitErrorDetails
 
-from domain.checking import Inconsistent, Problem
-from domain.model import Declared, MacAddress, Name, PortName, SerialNumber
+from domain.checking import Inconsistent
+from domain.model import Declared, MacAddress, Name, PortName, with_more
+from domain.secret import SecretPath
+from domain.site_contradictions import Part, SiteParts, contradictions
 
 
 class Tier(StrEnum):
@@ -89,13 +105,29 @@ def _bytes_in_base64(value: str, size: int, what: str) -> str:
     return value
 
 
+def _asns(value: str) -> str:
+    found = re.fullmatch(r"([0-9]{1,10})-([0-9]{1,10})", value)
+    if found is None:
+        raise ValueError(
+            f"{value!r} is no range of AS numbers: write FIRST-LAST in digits, such as 4200010000-4200010063"
+        )
+    first, last = int(found[1]), int(found[2])
+    if not 1 <= first <= last <= 4294967295:
+        raise ValueError(f"{value!r} is no range of AS numbers: they go from 1 to 4294967295, the lower one first")
+    return value
+
+
+type Title = Annotated[str, StringConstraints(max_length=100)]
+"""NetBox holds names and models of 100 characters."""
+type Label = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
+type DeclaredSerial = Annotated[str, StringConstraints(min_length=1, max_length=50, strip_whitespace=True)]
+"""NetBox holds 50 characters of a serial number."""
+type Fingerprint = Annotated[str, Field(pattern=r"^(?i:sha256:)?([0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}$")]
+"""SHA-256 of a certificate in hex, with or without colons."""
+type Port = Annotated[StrictInt, Field(ge=1, le=65535)]
 type Address = Annotated[str, AfterValidator(_address)]
 type Prefix = Annotated[str, AfterValidator(_prefix)]
 type AddressRange = Annotated[str, AfterValidator(_address_range)]
-type SecretPath = Annotated[str, Field(pattern=r"^[a-z0-9][a-z0-9./_-]{0,199}$")]
-"""Where in the secret store a secret lies; a declaration names secrets, it never holds one."""
-
-
 type ZoneName = Annotated[
     str, Field(max_length=253, pattern=r"^([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
 ]
@@ -129,24 +161,38 @@ def holds(value: str, address: str) -> bool:
     return ip.version == low.version and int(low) <= int(ip) <= int(high)
 
 
+_NETWORK: TypeAdapter[str] = TypeAdapter(Annotated[str, AfterValidator(_prefix)])
+
+
+def _name_in(value: object) -> str:
+    named = cast("Mapping[str, object]", value).get("name") if isinstance(value, Mapping) else value
+    if not isinstance(named, str):
+        raise ValueError("no name")
+    return named
+
+
+type _Named = Annotated[str, BeforeValidator(_name_in)]
+"""Of a part whose other fields may be wrong."""
+
+
 class Region(Declared):
     name: Name
-    title: str = ""
+    title: Title = ""
 
 
 class Location(Declared):
     """Where the site is, and whose law holds there."""
 
-    address: str = ""
+    address: Annotated[str, Field(max_length=200)] = ""
     jurisdiction: Annotated[str, Field(pattern=r"^[A-Z]{2}(-[A-Z0-9]{1,3})?$")]
     """ISO 3166 country, or country and subdivision: `NO`, `DE-BY`."""
-    latitude: float = Field(ge=-90, le=90)
-    longitude: float = Field(ge=-180, le=180)
+    latitude: StrictFloat = Field(ge=-90, le=90)
+    longitude: StrictFloat = Field(ge=-180, le=180)
 
 
 class Wan(Declared):
-    bandwidth_mbps: float = Field(gt=0)
-    latency_ms: float = Field(ge=0)
+    bandwidth_mbps: StrictFloat = Field(gt=0, le=1e9)
+    latency_ms: StrictFloat = Field(ge=0, le=60_000)
 
 
 class Trust(Declared):
@@ -154,9 +200,9 @@ class Trust(Declared):
 
     ca: SecretPath | None = None
     """A CA bundle in the secret store that signs this site's devices."""
-    pins: dict[Name, str] = {}
+    pins: dict[Name, Fingerprint] = {}
     """SHA-256 fingerprints by device name."""
-    first_use: bool = False
+    first_use: StrictBool = False
     """Accept the certificate that a device shows first and remember it; another one later is refused."""
 
     @model_validator(mode="after")
@@ -170,8 +216,8 @@ class OutOfBand(Declared):
     """The management network: which addresses are scanned for BMCs and switches, and on which ports."""
 
     ranges: tuple[AddressRange, ...] = Field(min_length=1)
-    bmc_ports: tuple[Annotated[int, Field(ge=1, le=65535)], ...] = (443,)
-    switch_ports: tuple[Annotated[int, Field(ge=1, le=65535)], ...] = (8765,)
+    bmc_ports: tuple[Port, ...] = (443,)
+    switch_ports: tuple[Port, ...] = (8765,)
     trust: Trust
 
     @model_validator(mode="after")
@@ -204,9 +250,9 @@ class Credentials(Declared):
 class FactoryNew(Declared):
     """Attests that nobody could write to the server before: replaces a first sanitisation, and nothing else."""
 
-    by: str = Field(min_length=1)
+    by: Label
     on: date
-    reference: str = Field(min_length=1)
+    reference: Label
 
     @field_validator("on", mode="before")
     @classmethod
@@ -225,9 +271,9 @@ class ServerDeclaration(Declared):
     name: Name
     server_class: Name = Field(alias="class")
     rack: Name
-    unit: int = Field(ge=1, le=60)
+    unit: StrictInt = Field(ge=1, le=60)
     """The lowest rack unit it fills."""
-    serial: SerialNumber | None = None
+    serial: DeclaredSerial | None = None
     bmc_mac: MacAddress | None = None
     bmc_address: Address | None = None
     factory_new: FactoryNew | None = None
@@ -244,24 +290,29 @@ class SwitchDeclaration(Declared):
     role: SwitchRole
     plane: Plane
     rack: Name
-    unit: int = Field(ge=1, le=60)
-    manufacturer: str = "NVIDIA"
-    model: str
-    height_u: int = Field(default=1, ge=1, le=10)
+    unit: StrictInt = Field(ge=1, le=60)
+    manufacturer: Label = "NVIDIA"
+    model: Label
+    height_u: StrictInt = Field(default=1, ge=1, le=10)
     address: Address
-    serial: SerialNumber | None = None
-    asn: int | None = Field(default=None, ge=1, le=4294967295)
+    serial: DeclaredSerial | None = None
+    asn: StrictInt | None = Field(default=None, ge=1, le=4294967295)
 
 
 class RackDeclaration(Declared):
     name: Name
-    height_u: int = Field(default=42, ge=1, le=60)
-    power_cap_w: float | None = Field(default=None, gt=0)
+    height_u: StrictInt = Field(default=42, ge=1, le=60)
+    power_cap_w: StrictFloat | None = Field(default=None, gt=0, le=1e9)
 
 
 class CableEnd(Declared):
     device: Name
     port: PortName
+
+
+def _number(text: str) -> float | str:
+    """What is none stays text, and the field says what is wrong with it."""
+    return float(text) if re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,9})?", text) else text
 
 
 class CableDeclaration(Declared):
@@ -270,7 +321,7 @@ class CableDeclaration(Declared):
     a: CableEnd
     b: CableEnd
     plane: Plane
-    speed_gbps: float | None = Field(default=None, gt=0)
+    speed_gbps: StrictFloat | None = Field(default=None, gt=0, le=10_000)
 
     @model_validator(mode="before")
     @classmethod
@@ -283,7 +334,7 @@ class CableDeclaration(Declared):
             raise ValueError(
                 f"{value!r} is no cable: write `DEVICE:PORT DEVICE:PORT PLANE`, and the speed in Gbit/s if known"
             )
-        speed = {"speed_gbps": words[3]} if len(words) == 4 else {}
+        speed = {"speed_gbps": _number(words[3])} if len(words) == 4 else {}
         return {"a": ends[0], "b": ends[1], "plane": words[2], **speed}
 
     @property
@@ -301,18 +352,24 @@ class SystemDeclaration(Declared):
     driver: Name | None = None
     """How it is observed (`domain.system_drivers`); without one it is recorded as `declared, not observed`."""
     address: Address | None = None
-    service_ports: tuple[Annotated[int, Field(ge=1, le=65535)], ...] = ()
+    service_ports: tuple[Port, ...] = ()
     """Where its driver asks, in this order; none: the protocol's own port."""
     credential: SecretPath | None = None
     """The login with which a driver reads it."""
     zones: tuple[ZoneName, ...] = ()
     """What a DNS server must serve with authority."""
-    manufacturer: str = "generic"
-    model: str = ""
-    serial: SerialNumber | None = None
+    manufacturer: Label = "generic"
+    model: Title = ""
+    serial: DeclaredSerial | None = None
     rack: Name | None = None
-    unit: int | None = Field(default=None, ge=1, le=60)
+    unit: StrictInt | None = Field(default=None, ge=1, le=60)
     ports: tuple[PortName, ...] = ()
+
+    @model_validator(mode="after")
+    def _unit_of_a_rack(self) -> Self:
+        if self.unit is not None and self.rack is None:
+            raise ValueError(f"{self.name} has a unit but no rack: say which rack it stands in")
+        return self
 
 
 class UnderlayPools(Declared):
@@ -321,7 +378,7 @@ class UnderlayPools(Declared):
     loopbacks: Prefix | None = None
     fabric: Prefix | None = None
     storage: Prefix | None = None
-    asns: Annotated[str, Field(pattern=r"^\d+-\d+$")] | None = None
+    asns: Annotated[str, AfterValidator(_asns)] | None = None
 
 
 class Installer(Declared):
@@ -340,7 +397,7 @@ class AcceptanceReport(Declared):
 
     installer: Name
     """Whose key signed it: one of the site's `installers`."""
-    file: str | None = Field(default=None, min_length=1)
+    file: str | None = Field(default=None, min_length=1, max_length=4096)
     """Beside the declaration, with its detached signature beside it as `{file}.sig`."""
     artifact: Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")] | None = None
     """SHA-256 of the uploaded report."""
@@ -357,12 +414,12 @@ class AcceptanceReport(Declared):
 class SiteDeclaration(Declared):
     kind: Literal["Site"] = "Site"
     name: Name
-    title: str = ""
+    title: Title = ""
     region: Region
     location: Location
     tier: Tier
     wan: Wan
-    power_cap_w: float = Field(gt=0)
+    power_cap_w: StrictFloat = Field(gt=0, le=1e9)
     worker: Literal["central", "site"] = "central"
     """`site`: a worker of the site's own serves its devices, from the queue `edge-{name}`."""
     out_of_band: OutOfBand
@@ -377,103 +434,94 @@ class SiteDeclaration(Declared):
     installers: tuple[Installer, ...] = ()
     acceptance_report: AcceptanceReport | None = None
 
-    @model_validator(mode="after")
-    def _fits_together(self) -> Self:
-        problems = [
-            *self._name_problems(),
-            *self._rack_problems(),
-            *self._cable_problems(),
-            *self._identity_problems(),
-            *self._installer_problems(),
-        ]
-        if problems:
-            raise Inconsistent(problems)
-        return self
+    @model_validator(mode="wrap")
+    @classmethod
+    def _fits_together(cls, value: object, handler: ModelWrapValidatorHandler[Self]) -> Self:
+        """Contradictions are told together with wrong fields: from what of it can be read."""
+        try:
+            made = handler(value)
+        except ValidationError as error:
+            found = contradictions(_readable(cast("Mapping[str, object]", value))) if isinstance(value, Mapping) else ()
+            if not found:
+                raise
+            detail = InitErrorDetails(type="value_error", loc=(), input=None, ctx={"error": Inconsistent(found)})
+            raise with_more(error, [detail]) from error
+        if found := contradictions(made.parts):
+            raise Inconsistent(found)
+        return made
 
-    def _devices(self) -> Iterator[tuple[str, ServerDeclaration | SwitchDeclaration | SystemDeclaration]]:
-        for field, devices in (("servers", self.servers), ("switches", self.switches), ("systems", self.systems)):
-            for index, device in enumerate(devices):
-                yield f"{field}[{index}]", device
-
-    def _name_problems(self) -> Iterator[Problem]:
-        first: dict[str, str] = {}
-        for path, device in self._devices():
-            other = first.setdefault(device.name, path)
-            if other != path:
-                message = f"the name {device.name} is also used by {other}: names are unique in a site"
-                yield Problem(path=f"{path}.name", message=message)
-        seen: set[str] = set()
-        for index, rack in enumerate(self.racks):
-            if rack.name in seen:
-                yield Problem(path=f"racks[{index}].name", message=f"rack {rack.name} is declared more than once")
-            seen.add(rack.name)
-
-    def _rack_problems(self) -> Iterator[Problem]:
-        racks = {rack.name: rack for rack in self.racks}
-        taken: dict[tuple[str, int], str] = {}
-        for path, device in self._devices():
-            if device.rack is None or device.unit is None:
-                continue
-            rack, name = racks.get(device.rack), device.name
-            if rack is None:
-                message = f"{name} stands in rack {device.rack}, which is not declared under `racks`"
-                yield Problem(path=f"{path}.rack", message=message)
-                continue
-            top = device.unit + (device.height_u if isinstance(device, SwitchDeclaration) else 1) - 1
-            if top > rack.height_u:
-                message = (
-                    f"{name} does not fit: rack {rack.name} has {rack.height_u} units and it would reach unit {top}"
-                )
-                yield Problem(path=f"{path}.unit", message=message)
-            for filled in range(device.unit, top + 1):
-                other = taken.setdefault((rack.name, filled), name)
-                if other != name:
-                    message = f"{name} and {other} are both in rack {rack.name} unit {filled}"
-                    yield Problem(path=f"{path}.unit", message=message)
-
-    def _cable_problems(self) -> Iterator[Problem]:
-        devices = {device.name for _, device in self._devices()}
-        ends: dict[tuple[str, str], str] = {}
-        for index, cable in enumerate(self.cables):
-            for side, end in (("a", cable.a), ("b", cable.b)):
-                path = f"cables[{index}].{side}"
-                if end.device not in devices:
-                    message = f"cable {cable.key} ends at {end.device}, which is not declared"
-                    yield Problem(path=f"{path}.device", message=message)
-                other = ends.setdefault((end.device, end.port), path)
-                if other != path:
-                    message = f"{other} also ends at {end.device} {end.port}: a port holds one cable"
-                    yield Problem(path=f"{path}.port", message=message)
-
-    def _identity_problems(self) -> Iterator[Problem]:
-        for what in ("serial", "bmc_mac", "bmc_address"):
-            first: dict[str, str] = {}
-            for index, server in enumerate(self.servers):
-                value: str | None = getattr(server, what)
-                other = server.name if value is None else first.setdefault(value, server.name)
-                if other != server.name:
-                    message = f"{what} {value} is given to {other} and {server.name}"
-                    yield Problem(path=f"servers[{index}].{what}", message=message)
-
-    def _installer_problems(self) -> Iterator[Problem]:
-        names: set[str] = set()
-        for index, installer in enumerate(self.installers):
-            if installer.name in names:
-                yield Problem(
-                    path=f"installers[{index}].name", message=f"installer {installer.name} is declared more than once"
-                )
-            names.add(installer.name)
-        if self.acceptance_report is not None and self.acceptance_report.installer not in names:
-            message = (
-                f"{self.acceptance_report.installer} is not declared under `installers`: give its public key there"
-            )
-            yield Problem(path="acceptance_report.installer", message=message)
+    @property
+    def parts(self) -> SiteParts:
+        """For the rules that hold between them."""
+        return SiteParts(
+            name=self.name,
+            names={
+                kind: [(f"{kind}[{index}]", part.name) for index, part in enumerate(getattr(self, kind))]
+                for kind in _NAMED
+            },
+            racks=_at("racks", self.racks),
+            servers=_at("servers", self.servers),
+            switches=_at("switches", self.switches),
+            systems=_at("systems", self.systems),
+            cables=_at("cables", self.cables),
+            installers=_at("installers", self.installers),
+            out_of_band=self.out_of_band,
+            credentials=self.credentials,
+            underlay=self.underlay,
+            public_ranges=_at("public_ranges", self.public_ranges),
+            acceptance_report=self.acceptance_report,
+        )
 
     def servers_in(self, rack: str) -> tuple[ServerDeclaration, ...]:
         return tuple(server for server in self.servers if server.rack == rack)
 
     def class_names(self) -> tuple[str, ...]:
         return tuple(sorted({server.server_class for server in self.servers}))
+
+
+_NAMED = ("racks", "servers", "switches", "systems", "installers")
+
+
+def _at[T](kind: str, parts: Iterable[T]) -> list[Part[T]]:
+    return [(f"{kind}[{index}]", part) for index, part in enumerate(parts)]
+
+
+def _readable(raw: Mapping[str, object]) -> SiteParts:
+    """The parts of a refused declaration that are right by themselves."""
+
+    def one[T](name: str, kind: TypeAdapter[T]) -> T | None:
+        return next((part for _, part in _valid(kind, [("", raw.get(name))])), None)
+
+    def many[T](name: str, kind: TypeAdapter[T]) -> list[Part[T]]:
+        given = raw.get(name)
+        return _valid(kind, _at(name, cast("list[object]", given)) if isinstance(given, list) else [])
+
+    named: TypeAdapter[str] = TypeAdapter(_Named)
+    return SiteParts(
+        name=one("name", named) or "",
+        names={kind: many(kind, named) for kind in _NAMED},
+        racks=many("racks", TypeAdapter(RackDeclaration)),
+        servers=many("servers", TypeAdapter(ServerDeclaration)),
+        switches=many("switches", TypeAdapter(SwitchDeclaration)),
+        systems=many("systems", TypeAdapter(SystemDeclaration)),
+        cables=many("cables", TypeAdapter(CableDeclaration)),
+        installers=many("installers", TypeAdapter(Installer)),
+        out_of_band=one("out_of_band", TypeAdapter(OutOfBand)),
+        credentials=one("credentials", TypeAdapter(Credentials)),
+        underlay=one("underlay", TypeAdapter(UnderlayPools)),
+        public_ranges=many("public_ranges", _NETWORK),
+        acceptance_report=one("acceptance_report", TypeAdapter(AcceptanceReport)),
+    )
+
+
+def _valid[T](kind: TypeAdapter[T], given: Iterable[Part[object]]) -> list[Part[T]]:
+    found: list[Part[T]] = []
+    for path, value in given:
+        try:
+            found.append((path, kind.validate_python(value)))
+        except ValidationError:
+            continue
+    return found
 
 
 PORT_OF_BMC = "bmc"

@@ -10,13 +10,14 @@ from api.services import access, credentials, keeping
 from api.services.access import NewToken, TokenRequest
 from api.services.credentials import CredentialStanding
 from api.services.keeping import SecretBody, SecretStanding
+from domain import secret
 from domain.access import Token
 from domain.artifact import ArtifactRef
 from domain.paging import Page
 
 router = APIRouter(prefix="/v1", tags=["keeping"])
 
-SecretPath = Annotated[str, Path(pattern=r"^[a-z0-9][a-z0-9./_-]{0,199}$")]
+SecretPath = Annotated[str, Path(pattern=secret.NAMES, max_length=200)]
 Sha256 = Annotated[str, Path(pattern=r"^[0-9a-f]{64}$")]
 
 

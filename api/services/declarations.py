@@ -1,5 +1,6 @@
 """Declarations of sites and server classes: checked whole before they are stored, every version kept."""
 
+from collections.abc import Iterator
 from datetime import datetime
 from http import HTTPStatus
 from typing import Any
@@ -18,8 +19,10 @@ from domain.declaration import Declaration
 from domain.declaration_checks import class_problems
 from domain.model import Json, Model
 from domain.paging import Page, PageRequest
+from domain.secret import owner_of
 from domain.server_class import ServerClass
 from domain.site import SiteDeclaration
+from domain.site_contradictions import secret_paths
 from domain.system_drivers import system_problems
 
 SITE, SERVER_CLASS = "Site", "ServerClass"
@@ -129,9 +132,24 @@ async def put_site(
     if site.acceptance_report is not None and site.acceptance_report.file is not None:
         message = "is a file of yours: `edgewright apply -f` uploads it and sends `artifact` and `signature` instead"
         raise invalid([Problem(path="acceptance_report.file", message=message)])
-    if problems := (*class_problems(site, classes), *system_problems(site), *future_attestations(site, now())):
+    kept = None if current is None or current.deleted else SiteDeclaration.model_validate(current.body)
+    reach = _out_of_reach(principal, site, kept)
+    ahead = future_attestations(site, now())
+    if problems := (*class_problems(site, classes), *system_problems(site), *ahead, *reach):
         raise invalid(problems)
     return await _put(services, principal, SITE, site.name, _body(site), place, expected, current)
+
+
+def _out_of_reach(principal: Principal, site: SiteDeclaration, kept: SiteDeclaration | None) -> Iterator[Problem]:
+    """The fleet's secrets that this declaration newly names: what a site names is sent to devices at the addresses it names, so
+    who may not touch a secret may not name it either."""
+    if principal.place.covers(Place()):
+        return
+    known = {secret for _, secret in secret_paths(kept.parts)} if kept is not None else set[str]()
+    for path, secret in secret_paths(site.parts):
+        if not owner_of(secret) and secret not in known:
+            message = f"{secret} is the fleet's, and {principal.name} acts on {principal.place}: name one of site/{site.name}/…"
+            yield Problem(path=path, message=message)
 
 
 async def put_class(

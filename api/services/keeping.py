@@ -19,7 +19,7 @@ from domain.errors import Rejected
 from domain.evidence import EvidenceEntry
 from domain.model import Declared, Model
 from domain.paging import Page, PageRequest
-from domain.secret import Login, SecretRef
+from domain.secret import Login, SecretRef, owner_of
 
 
 class SecretBody(Declared):
@@ -58,14 +58,11 @@ async def forget_secret(services: Services, principal: Principal, path: str) -> 
 
 async def _may_touch(services: Services, principal: Principal, path: str) -> None:
     """`site/{site}/…` belongs to that site, everything else to the fleet. A device's own credential is the product's."""
-    parts = path.split("/")
-    if ".." in parts or "" in parts:
-        raise invalid([Problem(path="path", message="must be names separated by single slashes")])
-    place = Place()
-    if parts[0] == "site" and len(parts) > 2:
-        head = await in_thread(services.declarations.head, "Site", parts[1])
+    place, site = Place(), owner_of(path)
+    if site:
+        head = await in_thread(services.declarations.head, "Site", site)
         region = head.place.region if head is not None else principal.place.region
-        place = Place(region=region, site=parts[1])
+        place = Place(region=region, site=site)
     allow(principal, Role.OPERATOR, place)
 
 
@@ -106,7 +103,7 @@ async def get_artifact(services: Services, sha256: str) -> tuple[ArtifactRef, by
 async def evidence_page(
     services: Services, principal: Principal, site: str, request: PageRequest
 ) -> Page[EvidenceEntry]:
-    await declarations.site_of(services, principal, site)
+    await declarations.owner_of(services, principal, site)
     return await in_thread(services.evidence.list, site, request)
 
 
@@ -121,7 +118,7 @@ async def evidence_entry(services: Services, principal: Principal, entry: str) -
 
 
 async def evidence_bundle(services: Services, principal: Principal, site: str) -> str:
-    await declarations.site_of(services, principal, site)
+    await declarations.owner_of(services, principal, site)
     lines = await in_thread(services.evidence.export, site)
     return "".join(f"{line}\n" for line in lines)
 

@@ -27,6 +27,12 @@ ALPS, BERN = Place(region="alps"), Place(region="alps", site="bern-1")
 PLACES = {"fleet": FLEET, "region": NORDICS, "site": OSLO, "other-region": ALPS, "other-site": BERN}
 
 
+def site_at(where: Place) -> dict[str, Any]:
+    """The sample site under another name, with secrets of its own."""
+    credentials = {"bmc": f"site/{where.site}/factory"}
+    return SITE | {"name": where.site, "region": {"name": where.region}, "credentials": credentials}
+
+
 @dataclass
 class Api:
     """The application, a client of it, and the stores behind it. `token(role, where)` is a token that exists."""
@@ -54,7 +60,7 @@ class Api:
         """The class `mgx` and a site of it."""
         for path, body in (
             ("/v1/server-classes/mgx", MGX),
-            (f"/v1/sites/{where.site}", SITE | {"name": where.site, "region": {"name": where.region}}),
+            (f"/v1/sites/{where.site}", site_at(where)),
         ):
             answer = await self.send("PUT", path, json=body)
             assert answer.status_code in (200, 201), answer.text

@@ -18,9 +18,8 @@ from domain.declaration import StoredPlan
 from domain.operation import Choice, OperationDraft, OperationState, Waiting, WaitKind
 from domain.order import CONTROL_QUEUE, Order
 from domain.plan import Plan
-from tests.api.conftest import Api
+from tests.api.conftest import Api, site_at
 from tests.api.waiting_workflow import WaitingWork, activities
-from tests.domain.test_declaration_checks import SITE
 
 pytestmark = pytest.mark.services
 
@@ -209,7 +208,7 @@ async def test_an_ended_operation_is_retried_as_a_new_one(live: Api, place: Plac
 async def test_a_retry_works_by_the_declaration_of_now_and_says_which_version_that_is(live: Api, place: Place) -> None:
     ended = (await live.send("POST", f"/v1/sites/{place.site}/plan")).json()["id"]
     live.operations.change(ended, state=OperationState.PARTIAL)
-    corrected = SITE | {"name": place.site, "region": {"name": place.region}, "power_cap_w": 30000}
+    corrected = site_at(place) | {"power_cap_w": 30000}
     stored = await live.send("PUT", f"/v1/sites/{place.site}", json=corrected, headers={"If-Match": '"1"'})
     assert stored.json()["version"] == 2
     answer = await live.send("POST", f"/v1/operations/{ended}/retry", json={"why": "corrected"})

@@ -4,7 +4,8 @@ from typing import Any
 
 import pytest
 
-from tests.api.conftest import Api
+from domain.access import Role
+from tests.api.conftest import OSLO, Api, site_at
 
 
 @pytest.mark.parametrize(
@@ -62,3 +63,30 @@ async def test_what_is_declared_can_be_held(api: Api, place: dict[str, str]) -> 
     assert {level: name for level, name in answer.json()["place"].items() if name} == (
         place | ({"region": "nordics"} if "site" in place else {})
     )
+
+
+async def test_who_may_not_touch_a_secret_may_not_have_it_sent_to_a_device(api: Api) -> None:
+    await api.declare()
+    others = site_at(OSLO) | {"credentials": {"bmc": "site/bern-1/factory", "switch": "fleet/switch"}}
+    at_site: dict[str, Any] = {"role": Role.OPERATOR, "where": "site", "headers": {"If-Match": '"1"'}}
+    refused = await api.send("PUT", "/v1/sites/oslo-1", json=others, **at_site)
+    assert [problem["path"] for problem in refused.json()["errors"]] == ["credentials.bmc"]
+    fleets = site_at(OSLO) | {"credentials": {"bmc": "fleet/bmc"}}
+    refused = await api.send("PUT", "/v1/sites/oslo-1", json=fleets, **at_site)
+    assert (refused.status_code, refused.json()["errors"][0]["path"]) == (422, "credentials.bmc")
+    assert "fleet/bmc is the fleet's" in refused.json()["errors"][0]["message"]
+    by_the_fleet = await api.send("PUT", "/v1/sites/oslo-1", json=fleets, headers={"If-Match": '"1"'})
+    assert by_the_fleet.status_code == 200
+    # What the fleet's operator chose stays: the site's own may change the rest.
+    changed = await api.send(
+        "PUT", "/v1/sites/oslo-1", json=fleets | {"title": "Oslo"}, **(at_site | {"headers": {"If-Match": '"2"'}})
+    )
+    assert changed.status_code == 200, changed.text
+
+
+@pytest.mark.parametrize("path", ["site/oslo-1/../bern-1/x", "site//oslo-1/x", "fleet/.hidden"])
+async def test_a_secrets_path_leads_nowhere_else(api: Api, path: str) -> None:
+    body = {"username": "u", "password": "p"}
+    answer = await api.send("PUT", f"/v1/secrets/{path.replace('..', '%2e%2e')}", json=body)
+    assert answer.status_code in (404, 422)
+    assert not api.services.secrets.kept  # pyright: ignore

@@ -14,7 +14,8 @@ def site(**servers: dict[str, str]) -> SiteDeclaration:
     declared = [
         like | {"name": name.replace("_", "-"), "unit": 4 + 4 * n} | by for n, (name, by) in enumerate(servers.items())
     ]
-    return SiteDeclaration.model_validate(SITE | {"servers": declared, "cables": []})
+    ranges = {"out_of_band": SITE["out_of_band"] | {"ranges": ["127.0.0.0/28", "127.64.1.0/27"]}}
+    return SiteDeclaration.model_validate(SITE | ranges | {"servers": declared, "cables": []})
 
 
 def bmc(address: str, **known: str) -> BmcFound:
