@@ -107,7 +107,7 @@ def page_request(
 
 PageDep = Annotated[PageRequest, Depends(page_request)]
 
-_ETAG = re.compile(r'^(?:W/)?"(\d+)"$')
+_ETAG = re.compile(r'^(?:W/)?"([0-9]{1,9})"$')
 
 
 def expected_version(

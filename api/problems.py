@@ -1,17 +1,21 @@
 """Every answer that is not what was asked for: RFC 9457 problems with a stable `type`, readable by people and scripts alike."""
 
+import json
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
+from urllib.parse import unquote_plus
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
-from fastapi.responses import JSONResponse
+from fastapi.responses import Response
 from pydantic import BaseModel, Field, ValidationError
 from starlette.exceptions import HTTPException
+from starlette.types import ASGIApp, Receive, Scope, Send
 
-from domain.checking import Inconsistent, Problem, join_paths, path_of, problems_of
+from domain.checking import Inconsistent, Problem, join_paths, path_of, problems_of, without_consequences
 from domain.errors import Conflict, EdgewrightError, NotYet, Rejected, Throttled, Transient
+from domain.model import UNPRINTABLE
 
 MEDIA_TYPE = "application/problem+json"
 TYPE_PREFIX = "urn:edgewright:problem:"
@@ -94,7 +98,9 @@ def problem_of(error: Exception) -> Refusal:
         headers = {"Retry-After": str(int(error.retry_after_s + 1))} if error.retry_after_s else {}
         return Refusal(status_of(error), error.kind, error.message, do=error.do, headers=headers)
     if isinstance(error, RequestValidationError):
-        return invalid([problem for detail in error.errors() for problem in _request_problems(detail)])
+        return invalid(
+            [problem for detail in without_consequences(error.errors()) for problem in _request_problems(detail)]
+        )
     if isinstance(error, ValidationError):
         return invalid(problems_of(error))
     if isinstance(error, HTTPException):
@@ -104,9 +110,17 @@ def problem_of(error: Exception) -> Refusal:
     return Refusal(
         HTTPStatus.INTERNAL_SERVER_ERROR,
         "internal",
-        "Something went wrong inside Edgewright; the request may have had an effect.",
-        do="Read the log of `edgewright serve`, then send the request again with the same Idempotency-Key.",
+        "Something went wrong inside Edgewright.",
+        do="Read the log of `edgewright serve`, then send the request again.",
     )
+
+
+def _after_a_change(refusal: Refusal, method: str) -> Refusal:
+    """What an unexpected end of a request that changes something means for whoever sent it."""
+    if refusal.kind == "internal" and method == "POST":
+        refusal.detail += " The request may have had an effect."
+        refusal.do = "Read the log of `edgewright serve`, then send the request again with the same Idempotency-Key."
+    return refusal
 
 
 def _request_problems(detail: Mapping[str, Any]) -> tuple[Problem, ...]:
@@ -122,7 +136,7 @@ def _request_problems(detail: Mapping[str, Any]) -> tuple[Problem, ...]:
     return (Problem(path=front + path_of(loc), message=message),)
 
 
-def response_of(refusal: Refusal, instance: str) -> JSONResponse:
+def response_of(refusal: Refusal, instance: str) -> Response:
     body = ProblemBody(
         type=TYPE_PREFIX + refusal.kind,
         title=refusal.kind.replace("-", " ").capitalize(),
@@ -133,18 +147,39 @@ def response_of(refusal: Refusal, instance: str) -> JSONResponse:
         errors=refusal.errors,
         context=refusal.context,
     )
-    content = body.model_dump(mode="json", exclude_defaults=True)
-    return JSONResponse(content, refusal.status, headers=refusal.headers, media_type=MEDIA_TYPE)
+    # In ASCII: what was sent may hold half a surrogate pair, which UTF-8 cannot say back.
+    content = json.dumps(body.model_dump(exclude_defaults=True), default=str)
+    return Response(content, refusal.status, headers=refusal.headers, media_type=MEDIA_TYPE)
 
 
-async def answer_with_problem(request: Request, error: Exception) -> JSONResponse:
-    return response_of(problem_of(error), request.url.path)
+async def answer_with_problem(request: Request, error: Exception) -> Response:
+    return response_of(_after_a_change(problem_of(error), request.method), request.url.path)
+
+
+class PrintableRequests:
+    """Refuses a path or query with control characters before anything looks at it: no name has one, and no database takes NUL."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http":
+            if UNPRINTABLE.search(scope["path"]):
+                refusal = not_found("route-unknown", "The path holds control characters, and no name does.")
+                await response_of(refusal, "")(scope, receive, send)
+                return
+            if UNPRINTABLE.search(unquote_plus(scope["query_string"].decode("latin-1"))):
+                problem = Problem(path="query", message="must not hold control characters")
+                await response_of(invalid([problem]), scope["path"])(scope, receive, send)
+                return
+        await self._app(scope, receive, send)
 
 
 def install(app: FastAPI) -> None:
     """Makes every error of the app a problem, the router's own 404 and 405 and what nobody expected included."""
     for kind in (Refusal, EdgewrightError, RequestValidationError, ValidationError, HTTPException, Exception):
         app.add_exception_handler(kind, answer_with_problem)
+    app.add_middleware(PrintableRequests)
 
 
 RESPONSES: dict[int | str, dict[str, Any]] = {

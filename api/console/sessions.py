@@ -23,7 +23,7 @@ from api.services import access
 from api.threads import in_thread
 from domain.access import AuditEvent, Principal, Role, token_digest
 from domain.checking import Problem
-from domain.model import Model
+from domain.model import UNPRINTABLE, Model
 from domain.operation import IdempotencyKey
 
 PATH = "/console"
@@ -69,6 +69,8 @@ class Form(Model):
         value = self.fields.get(name, "").strip()
         if required and not value:
             raise invalid([Problem(path=name, message="is required: say it in a few words")])
+        if UNPRINTABLE.search(value):
+            raise invalid([Problem(path=name, message="must not hold control characters")])
         if len(value) > at_most:
             raise invalid([Problem(path=name, message=f"has at most {at_most} characters")])
         return value

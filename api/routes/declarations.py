@@ -17,7 +17,7 @@ router = APIRouter(prefix="/v1", tags=["declarations"])
 
 type SiteView = DeclarationView[SiteDeclaration]
 type ClassView = DeclarationView[ServerClass]
-VersionPath = Annotated[int, Path(ge=1)]
+VersionPath = Annotated[int, Path(ge=1, le=2**31 - 1)]
 
 
 @router.get("/sites", operation_id="listSites", dependencies=[VIEW])

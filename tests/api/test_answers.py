@@ -45,7 +45,35 @@ async def test_what_nobody_expected_is_a_problem_that_gives_nothing_away(
     answer = await api.send("GET", f"/v1/plans/{'0' * 64}")
     assert answer.status_code == 500
     assert answer.json()["type"].endswith(":internal")
+    assert "Idempotency-Key" not in answer.text
     assert "hunter2" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body", "status", "at"),
+    [
+        ("GET", "/v1/sites/oslo%001", None, 404, None),
+        ("GET", "/v1/operations/op-%00", None, 404, None),
+        ("GET", "/v1/operations?who=a%00b", None, 422, "query"),
+        ("GET", "/v1/sites/oslo-1/versions/99999999999999999999", None, 422, "path.version"),
+        ("POST", "/v1/holds", b'{"place": {}, "reason": "Lights\\u0000out"}', 422, "reason"),
+        ("POST", "/v1/holds", b'{"place": {}, "reason": "\\ud800"}', 422, "reason"),
+        ("POST", "/v1/holds", b'{"place": {}, "reason": "x", "\\ud800": 1}', 422, None),
+        ("POST", "/v1/holds", b'{"place": {}, "reason": ' + b"9" * 5000 + b"}", 400, None),
+        ("POST", "/v1/holds", b"[" * 100_000, 400, None),
+        ("PUT", "/v1/server-classes/mgx", b'{"drives": [{"count": 99999999999999999999}]}', 422, "drives[0].count"),
+        ("PUT", "/v1/server-classes/mgx", b'{"memory": {"at_least_gib": 1e999}}', 422, "memory.at_least_gib"),
+    ],
+)
+async def test_what_no_database_takes_is_refused_and_never_an_error_of_ours(
+    api: Api, method: str, path: str, body: bytes | None, status: int, at: str | None
+) -> None:
+    await api.declare()
+    answer = await api.send(method, path, json=None, content=body, headers={"Content-Type": "application/json"})
+    assert answer.status_code == status, answer.text
+    assert answer.headers["Content-Type"] == "application/problem+json"
+    if at is not None:
+        assert at in {problem["path"] for problem in answer.json()["errors"]}
 
 
 async def test_an_unknown_query_parameter_is_named_with_those_there_are(api: Api) -> None:
