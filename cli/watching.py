@@ -63,6 +63,17 @@ def watch(
     return exit_code(resource)
 
 
+def until(
+    api: ApiClient, operation: str, *, until_blocked: bool, answered: Collection[tuple[str, str]] = ()
+) -> dict[str, Any]:
+    """The same without a word: the resource as it is when it ends, or stands still."""
+    resource: dict[str, Any] = {}
+    for resource in follow(api, operation):
+        if _stops(until_blocked, answered, resource):
+            break
+    return resource
+
+
 def exit_code(resource: Mapping[str, Any]) -> ExitCode:
     outcome = resource.get("outcome") or {}
     if resource["state"] == "refused":

@@ -106,6 +106,9 @@ def verify_bundle(lines: Iterable[str | bytes], public_key: str, known_head: str
             return Verification(entries=count, head=head, broken=number, entry=str(entry["id"]), why=fault)
         head, count = str(entry["hash"]), number
         known_seen = known_seen or head == known_head
+    if count == 0:
+        why = "there is none: a file without entries proves nothing"
+        return Verification(entries=0, head=head, broken=1, why=why)
     if not known_seen:
         why = f"it ends without the known head {known_head}: entries were cut off"
         return Verification(entries=count, head=head, broken=count + 1, why=why)

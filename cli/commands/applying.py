@@ -107,7 +107,7 @@ def made_plan(api: ApiClient, site: str) -> dict[str, Any]:
         if operation["state"] == "blocked":
             raise CommandError(
                 f"{site} cannot be planned yet: " + "; ".join(wait["reason"] for wait in operation["waiting"]),
-                do=f"When it is mended: edgewright retry {name} (or abandon {name}), then once more from the start.",
+                do=f'When it is mended: edgewright retry {name} --why "…" (or abandon), then once more from the start.',
                 code=ExitCode.BLOCKED,
             )
     if operation["state"] != "succeeded":

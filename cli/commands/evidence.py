@@ -70,6 +70,8 @@ def verify_evidence(
         show_data(found.model_dump(mode="json") | {"good": found.good}, output)
     elif found.good:
         say(f"{bundle}: all {found.entries} entries hold. The head is {found.head}.")
+        if not head:
+            say("Whether the newest entries were cut off shows only against a head that you kept: --head HASH.")
     if not found.good:
         raise CommandError(_broken(bundle, found), do=_DO, code=ExitCode.INVALID_EVIDENCE)
 
@@ -79,7 +81,8 @@ _DO = "Do not rely on this entry or any after it: export again, compare, and ask
 
 def _broken(bundle: Path, found: Verification) -> str:
     which = f"entry {found.broken}" + (f" ({found.entry})" if found.entry else "")
-    return f"{bundle}: {which} does not hold: {found.why}. The {found.entries} before it do."
+    before = f" The {found.entries} before it do." if found.entries else ""
+    return f"{bundle}: {which} does not hold: {found.why}.{before}"
 
 
 def _bytes_of(file: Path) -> bytes:

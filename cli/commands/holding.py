@@ -16,7 +16,7 @@ def hold(
     scope: Annotated[
         str, typer.Argument(help="fleet, region:NAME, site:NAME, site:NAME/rack:R or site:NAME/server:S.")
     ],
-    why: WhyOption,
+    why: WhyOption = "",
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Holds a place: no disruptive step starts there, running operations stop at their next boundary."""
@@ -34,9 +34,13 @@ def hold(
 def release(
     hold: Annotated[str, typer.Argument(metavar="HOLD")],
     why: Annotated[str, typer.Option("--why", help="Why it may go on; kept with the hold.")] = "",
+    output: OutputOption = Output.TABLE,
 ) -> None:
     """Releases a hold; what waits for it goes on."""
     released = connect().post(f"/v1/holds/{hold}/release", {"why": why})
+    if output is not Output.TABLE:
+        show_data(released, output)
+        return
     told = released.get("told", ())
     say(f"{hold} is released." + (f" Told: {', '.join(told)}." if told else ""))
 

@@ -1,22 +1,43 @@
 """What a person on night shift does with an operation: watch it, ask why it waits, answer it, stop it."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Collection
 from typing import Annotated
 
 import typer
 
-from cli.client import connect
+from cli.client import ApiClient, connect
 from cli.commands.options import OperationArgument, WaitOption, WhyOption
+from cli.exit_codes import ExitCode
 from cli.output import Output, OutputOption, console, say, show_data
-from cli.watching import OPEN, waits_of, watch
+from cli.watching import OPEN, exit_code, until, waits_of, watch
 
 StepOption = Annotated[str, typer.Option("--step", help="Which step is meant, where several wait.")]
 
 
-def watch_operation(operation: OperationArgument) -> None:
-    """Shows an operation live until it ends; the exit code says how. Stopping to watch stops nothing else."""
-    if code := watch(connect(), operation, until_blocked=False):
+def watch_operation(operation: OperationArgument, output: OutputOption = Output.TABLE) -> None:
+    """Shows an operation live until it ends; the exit code says how. Stopping to watch stops nothing else.
+
+    With `-o json` or `yaml`: waits, and prints the operation as it ended.
+    """
+    api = connect()
+    if code := _watched(api, operation, output, until_blocked=False):
         raise typer.Exit(code)
+
+
+def _watched(
+    api: ApiClient,
+    operation: str,
+    output: Output,
+    *,
+    until_blocked: bool,
+    answered: Collection[tuple[str, str]] = (),
+) -> ExitCode:
+    """Followed with lines for people, or in silence with the resource at the end for programs."""
+    if output is Output.TABLE:
+        return watch(api, operation, until_blocked=until_blocked, answered=answered)
+    resource = until(api, operation, until_blocked=until_blocked, answered=answered)
+    show_data(resource, output)
+    return exit_code(resource)
 
 
 def why(operation: OperationArgument, output: OutputOption = Output.TABLE) -> None:
@@ -38,7 +59,13 @@ def _command(operation: str, choice: str) -> str:
 
 
 def _answering(choice: str, help_text: str) -> Callable[..., None]:
-    def answer(operation: OperationArgument, why: WhyOption, step: StepOption = "", wait: WaitOption = False) -> None:
+    def answer(
+        operation: OperationArgument,
+        why: WhyOption = "",
+        step: StepOption = "",
+        wait: WaitOption = False,
+        output: OutputOption = Output.TABLE,
+    ) -> None:
         api = connect()
         waited = waits_of(api.get(f"/v1/operations/{operation}")) if wait else set()
         taken = api.post(f"/v1/operations/{operation}/{choice}", {"why": why, "step": step})
@@ -51,8 +78,10 @@ def _answering(choice: str, help_text: str) -> Callable[..., None]:
             say(f"{operation}: {choice} taken at {taken['step'] or 'its waiting step'}.")
         if wait:
             answered = {(key, since) for key, since in waited if key == (taken["step"] or key)}
-            if code := watch(api, follow, until_blocked=True, answered=answered):
+            if code := _watched(api, follow, output, until_blocked=True, answered=answered):
                 raise typer.Exit(code)
+        elif output is not Output.TABLE:
+            show_data(taken, output)
         else:
             say(f"Follow it: edgewright watch {follow}")
 
@@ -66,18 +95,26 @@ skip = _answering("skip", "Leaves the blocked step out and goes on without it.")
 abandon = _answering("abandon", "Gives the operation up; it ends clean.")
 
 
-def cancel(operation: OperationArgument, why: WhyOption, wait: WaitOption = False) -> None:
+def cancel(
+    operation: OperationArgument,
+    why: WhyOption = "",
+    wait: WaitOption = False,
+    output: OutputOption = Output.TABLE,
+) -> None:
     """Asks an operation to stop. It cleans up first and then ends as cancelled."""
     api = connect()
-    api.post(f"/v1/operations/{operation}/cancel", {"why": why})
+    asked = api.post(f"/v1/operations/{operation}/cancel", {"why": why})
     say(f"{operation} is asked to stop.")
-    if wait and (code := watch(api, operation, until_blocked=False)):
-        raise typer.Exit(code)
+    if wait:
+        if code := _watched(api, operation, output, until_blocked=False):
+            raise typer.Exit(code)
+    elif output is not Output.TABLE:
+        show_data(asked, output)
 
 
 def terminate(
     operation: OperationArgument,
-    why: WhyOption,
+    why: WhyOption = "",
     yes: Annotated[bool, typer.Option("--yes", "-y", help="Do not ask.")] = False,
 ) -> None:
     """Ends an operation at once, WITHOUT clean-up (admins). Cancel is almost always right instead."""

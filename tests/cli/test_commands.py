@@ -230,3 +230,31 @@ def test_terminate_asks_first(served: Running) -> None:
     ran = served.edgewright("terminate", operation, "--why", "x", stdin="n\n")
     assert ran.code != ExitCode.OK
     assert served.services.operations.get(operation).state is OperationState.ACCEPTED
+
+
+ANSWERS = ("approve", "retry", "skip", "abandon", "cancel", "terminate")
+
+
+@pytest.mark.parametrize("command", ANSWERS)
+def test_a_reason_left_out_in_a_pipe_is_said_to_be_missing(served: Running, command: str) -> None:
+    ran = served.edgewright(command, "op-1")
+    assert ran.code == ExitCode.USAGE
+    assert "--why is missing" in ran.err
+    assert f"edgewright {command} " in ran.err
+
+
+def test_what_a_person_does_is_printed_for_programs_too(served: Running, site_file: Callable[..., str]) -> None:
+    served.edgewright("apply", "-f", site_file(), "--plan-hash", "0" * 64)
+    hold = json.loads(served.edgewright("hold", "site:oslo-1", "--why", "x", "-o", "json").out)["id"]
+    assert json.loads(served.edgewright("release", hold, "-o", "json").out)["released_by"] == "admin-fleet"
+    outcome = Outcome(state=OperationState.PARTIAL, reason="one is quarantined")
+    ended = opened(
+        served, state=OperationState.PARTIAL, outcome=outcome, declaration_kind="Site", declaration_name="oslo-1"
+    )
+    watched = served.edgewright("watch", ended, "-o", "json")
+    assert (watched.code, json.loads(watched.out)["state"]) == (ExitCode.PARTIAL, "partial")
+    taken = served.edgewright("retry", ended, "--why", "mended", "-o", "yaml")
+    answer = yaml.safe_load(taken.out)
+    assert answer["declaration_version"] == 1
+    assert "by version 1 of the declaration" in taken.err
+    assert served.services.operations.get(answer["operation"]).retry_of == ended

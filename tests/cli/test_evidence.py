@@ -24,7 +24,18 @@ def test_a_bundle_that_holds_says_so_and_tells_its_head(
 ) -> None:
     bundle, key = files
     assert run(["evidence", "verify", str(bundle), "--public-key", str(key), "--head", HEADS[1]]) == ExitCode.OK
-    assert f"all 3 entries hold. The head is {HEADS[2]}." in capsys.readouterr().err
+    said = capsys.readouterr().err
+    assert f"all 3 entries hold. The head is {HEADS[2]}." in said
+    assert "--head" not in said
+    assert run(["evidence", "verify", str(bundle), "--public-key", str(key)]) == ExitCode.OK
+    assert "only against a head that you kept: --head HASH" in capsys.readouterr().err
+
+
+def test_an_empty_bundle_proves_nothing(files: tuple[Path, Path], capsys: pytest.CaptureFixture[str]) -> None:
+    bundle, key = files
+    bundle.write_bytes(b"\n")
+    assert run(["evidence", "verify", str(bundle), "--public-key", str(key)]) == ExitCode.INVALID_EVIDENCE
+    assert "a file without entries proves nothing" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(
