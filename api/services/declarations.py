@@ -132,19 +132,19 @@ async def put_site(
     if site.acceptance_report is not None and site.acceptance_report.file is not None:
         message = "is a file of yours: `edgewright apply -f` uploads it and sends `artifact` and `signature` instead"
         raise invalid([Problem(path="acceptance_report.file", message=message)])
-    kept = None if current is None or current.deleted else SiteDeclaration.model_validate(current.body)
-    reach = _out_of_reach(principal, site, kept)
+    reach = _out_of_reach(principal, site, current)
     ahead = future_attestations(site, now())
     if problems := (*class_problems(site, classes), *system_problems(site), *ahead, *reach):
         raise invalid(problems)
     return await _put(services, principal, SITE, site.name, _body(site), place, expected, current)
 
 
-def _out_of_reach(principal: Principal, site: SiteDeclaration, kept: SiteDeclaration | None) -> Iterator[Problem]:
+def _out_of_reach(principal: Principal, site: SiteDeclaration, current: Declaration | None) -> Iterator[Problem]:
     """The fleet's secrets that this declaration newly names: what a site names is sent to devices at the addresses it names, so
     who may not touch a secret may not name it either."""
     if principal.place.covers(Place()):
         return
+    kept = None if current is None or current.deleted else SiteDeclaration.model_validate(current.body)
     known = {secret for _, secret in secret_paths(kept.parts)} if kept is not None else set[str]()
     for path, secret in secret_paths(site.parts):
         if not owner_of(secret) and secret not in known:
@@ -158,6 +158,14 @@ async def put_class(
     """Server classes are the fleet's; a new version takes effect for a site with its next plan."""
     allow(principal, Role.OPERATOR, Place())
     current = await in_thread(services.declarations.head, SERVER_CLASS, declared.name)
+    if current is not None and not current.deleted and (problems := await _would_break(services, current, declared)):
+        raise Refusal(
+            HTTPStatus.CONFLICT,
+            "class-in-use",
+            f"Declared sites contradict server class {declared.name} as it would be: nothing was changed.",
+            do="Declare those sites without these first, each in a file of its own, then the class.",
+            errors=problems,
+        )
     return await _put(services, principal, SERVER_CLASS, declared.name, _body(declared), Place(), expected, current)
 
 
@@ -170,7 +178,7 @@ async def delete(services: Services, principal: Principal, kind: str, name: str,
         raise Refusal(
             HTTPStatus.CONFLICT,
             "class-in-use",
-            f"Server class {name} is used by {', '.join(users)}.",
+            f"Server class {name} is used by {', '.join(site.name for site in users)}.",
             do="Declare their servers with another class first.",
         )
     deleted = await in_thread(services.declarations.delete, kind, name, current.version, principal.name)
@@ -259,11 +267,25 @@ async def _visible(
     return found
 
 
-async def _sites_using(services: Services, server_class: str) -> tuple[str, ...]:
-    users, cursor = list[str](), ""
+async def _would_break(services: Services, current: Declaration, declared: ServerClass) -> list[Problem]:
+    """What sites would contradict in the changed class and do not in the one that is: a height, or a port with a cable."""
+    before, problems = ServerClass.model_validate(current.body), list[Problem]()
+    for site in await _sites_using(services, declared.name):
+        known = set(class_problems(site, {declared.name: before}))
+        problems += [
+            Problem(path=f"site {site.name}: {problem.path}", message=problem.message)
+            for problem in class_problems(site, {declared.name: declared})
+            if problem not in known
+        ]
+    return problems
+
+
+async def _sites_using(services: Services, server_class: str) -> tuple[SiteDeclaration, ...]:
+    users, cursor = list[SiteDeclaration](), ""
     while True:
         page = await in_thread(services.declarations.list, SITE, Place(), PageRequest(cursor=cursor, limit=200))
-        users += [x.name for x in page.items if server_class in SiteDeclaration.model_validate(x.body).class_names()]
+        sites = (SiteDeclaration.model_validate(found.body) for found in page.items)
+        users += [site for site in sites if server_class in site.class_names()]
         if not page.next:
             return tuple(users)
         cursor = page.next

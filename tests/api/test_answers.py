@@ -110,6 +110,18 @@ async def test_contradictions_within_a_site_and_with_its_classes_are_refused_wit
     assert head["version"] == 1
 
 
+async def test_a_class_is_not_changed_so_that_declared_sites_contradict_it(api: Api) -> None:
+    await api.declare()
+    versioned = {"If-Match": '"1"'}
+    no_ports = await api.send("PUT", "/v1/server-classes/mgx", json=MGX | {"adapters": []}, headers=versioned)
+    assert (no_ports.status_code, no_ports.json()["type"].rpartition(":")[2]) == (409, "class-in-use")
+    assert [problem["path"] for problem in no_ports.json()["errors"]] == ["site oslo-1: cables[0].b.port"]
+    tall = await api.send("PUT", "/v1/server-classes/mgx", json=MGX | {"height_u": 3}, headers=versioned)
+    assert [problem["path"] for problem in tall.json()["errors"]] == ["site oslo-1: servers[0].unit"]
+    more = MGX | {"adapters": [{"slots": ["dpu0", "nic0"], "ports": 2}]}
+    assert (await api.send("PUT", "/v1/server-classes/mgx", json=more, headers=versioned)).status_code == 200
+
+
 SYSTEM = {"name": "ntp-1", "kind": "ntp", "owner": "local-it", "address": "192.0.2.23", "driver": "chrony"}
 
 
