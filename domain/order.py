@@ -45,6 +45,8 @@ class Order(Model):
     declaration: DeclarationRef | None = None
     plan_hash: str | None = None
     retry_of: str | None = None
+    who: str = ""
+    """Who asked for it: the author of the plan that it makes."""
     devices_queue: str = DEVICES_QUEUE
 
 

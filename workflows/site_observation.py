@@ -78,6 +78,7 @@ class SiteObservation:
         declaration = self._order.declaration
         return PlanOrder(
             operation_id=self._order.operation_id,
+            author=self._order.who,
             site=observed.site,
             digest=declaration.digest if declaration is not None else "",
             discovery=observed.found.discovery,
@@ -107,7 +108,7 @@ class SiteObservation:
                 raise ApplicationError(
                     f"Nothing answers at any of the {scanned.tried} addresses and ports of {site.name}'s out-of-band "
                     f"network. Check that the worker of queue {self._order.devices_queue} can reach it, then: "
-                    f"edgewright retry {self._order.operation_id}",
+                    f'edgewright retry {self._order.operation_id} --why "…"',
                     type="out-of-band-unreachable",
                 )
             self._book.detail("reach", f"{scanned.answering} of {scanned.tried} addresses and ports answer")

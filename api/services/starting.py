@@ -79,6 +79,7 @@ def order_of(operation: Operation) -> Order:
         declaration=declaration,
         plan_hash=operation.plan_hash or None,
         retry_of=operation.retry_of or None,
+        who=operation.who,
         devices_queue=str(operation.inputs.get("devices_queue") or DEVICES_QUEUE),
     )
 

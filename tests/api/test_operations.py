@@ -12,7 +12,7 @@ from temporalio.worker import UnsandboxedWorkflowRunner, Worker
 
 from api.context import now
 from api.services.reconciling import reconcile_all, sweep
-from api.services.starting import start
+from api.services.starting import order_of, start
 from domain.access import Place
 from domain.declaration import StoredPlan
 from domain.operation import Choice, OperationDraft, OperationState, Waiting, WaitKind
@@ -192,6 +192,11 @@ async def test_a_terminated_workflow_does_not_leave_a_running_row(live: Api, pla
     assert row.state is OperationState.FAILED
     assert row.outcome is not None
     assert row.outcome.kind == "terminated"
+
+
+async def test_the_workflow_is_told_who_asked_so_that_its_plan_has_an_author(live: Api, place: Place) -> None:
+    operation = (await live.send("POST", f"/v1/sites/{place.site}/plan")).json()["id"]
+    assert order_of(live.operations.get(operation)).who == "admin-fleet"
 
 
 async def test_an_ended_operation_is_retried_as_a_new_one(live: Api, place: Place) -> None:

@@ -58,6 +58,7 @@ async def test_a_clean_site_is_in_order_without_anybody_touching_it(environment:
     assert world.outcome is not None
     assert world.outcome.state is OperationState.SUCCEEDED
     assert world.waits == []
+    assert world.calls["planned for ada"] > 0
 
 
 async def test_unknown_bmcs_are_asked_who_they_are_only_where_a_missing_server_could_be_one(

@@ -69,6 +69,7 @@ ORDER = Order(
     region="nordics",
     site="oslo-1",
     declaration=DeclarationRef(kind="Site", name="oslo-1", version=1, digest="d"),
+    who="ada",
 )
 ROW = Operation(
     id="op-1",
@@ -279,6 +280,7 @@ class World:
     @activity.defn
     async def plan_site(self, order: PlanOrder) -> Planned:
         self.calls["plan systems"] += order.systems == SYSTEMS
+        self.calls[f"planned for {order.author}"] += 1
         return Planned(summary=PlanSummary(hash=self.plan_hash, creates=12))
 
     @activity.defn
