@@ -69,6 +69,7 @@ lock:  ## Pins the dependencies anew
 	@scripts/lock
 
 clean: ## Stops everything and removes what was built in this folder
+	@[ ! -x $(VENV)/edgewright ] || $(VENV)/edgewright lab down || true
 	@[ ! -x $(VENV)/edgewright ] || $(VENV)/edgewright down || true
 	@rm -rf .venv dist build .pytest_cache .ruff_cache .hypothesis .import_linter_cache
 	@find . -name __pycache__ -type d -prune -exec rm -rf {} +

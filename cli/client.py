@@ -4,6 +4,7 @@ import time
 import uuid
 from collections.abc import Iterator, Mapping
 from typing import Any
+from urllib.parse import quote
 
 import httpx
 
@@ -98,6 +99,11 @@ class ApiClient:
 
     def close(self) -> None:
         self._http.close()
+
+
+def quoted(name: str) -> str:
+    """A name or id as one part of a path: what a person typed never becomes another path or a query."""
+    return quote(name, safe="")
 
 
 def connect() -> ApiClient:

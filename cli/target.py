@@ -4,6 +4,8 @@ import os
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from cli.errors import CommandError
+from cli.exit_codes import ExitCode
 from cli.settings import load_settings
 
 
@@ -25,4 +27,10 @@ def target() -> Target:
         except OSError:
             token = ""
     url = os.environ.get("EDGEWRIGHT_API_URL") or "http://127.0.0.1:8700"
+    if not url.startswith(("http://", "https://")):
+        raise CommandError(
+            f"EDGEWRIGHT_API_URL is {url!r}, and that is no address of an API.",
+            do="Write it with its scheme: EDGEWRIGHT_API_URL=https://…",
+            code=ExitCode.USAGE,
+        )
     return Target(url=url.rstrip("/"), token=token, ca_file=os.environ.get("EDGEWRIGHT_API_CA_FILE", ""))

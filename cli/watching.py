@@ -14,7 +14,7 @@ from rich.live import Live
 from rich.table import Table
 from rich.text import Text
 
-from cli.client import ApiClient
+from cli.client import ApiClient, quoted
 from cli.errors import CommandError
 from cli.exit_codes import OF_STATE, ExitCode
 from cli.output import cell, console, say, when
@@ -32,7 +32,7 @@ def follow(api: ApiClient, operation: str) -> Iterator[dict[str, Any]]:
     last_id, failures = "", 0
     while True:
         try:
-            for event, identity, data in api.stream(f"/v1/operations/{operation}/events", last_id):
+            for event, identity, data in api.stream(f"/v1/operations/{quoted(operation)}/events", last_id):
                 last_id, failures = identity, 0
                 if event == "operation":
                     resource = json.loads(data)

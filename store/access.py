@@ -8,7 +8,7 @@ from sqlalchemy.dialects.postgresql import insert as upsert
 from domain.access import AuditEvent, AuditFilter, Place, Role, Token
 from domain.errors import Rejected
 from domain.paging import Page, PageRequest
-from store.database import Clock, Transactions, columns_of, inside, limited, new_id, page_of, plain, utc_now
+from store.database import Clock, Transactions, columns_of, id_before, inside, limited, new_id, page_of, plain, utc_now
 from store.tables import audit, queue_polls, tokens
 
 
@@ -73,8 +73,8 @@ class TokenRows:
     def list(self, reach: Place, page: PageRequest) -> Page[Token]:
         """Newest first."""
         statement = select(tokens.c.body).where(*inside(tokens, reach)).order_by(tokens.c.id.desc())
-        if page.cursor:
-            statement = statement.where(tokens.c.id < page.cursor)
+        if before := id_before(page, "tk"):
+            statement = statement.where(tokens.c.id < before)
         with self._engine.connect() as connection:
             bodies = connection.scalars(limited(statement, page)).all()
         return page_of([Token.model_validate(body) for body in bodies], page, lambda token: token.id)
@@ -134,8 +134,8 @@ class AuditRows:
             statement = statement.where(audit.c.who == where.who)
         if where.operation:
             statement = statement.where(audit.c.body["operation"].astext == where.operation)
-        if page.cursor:
-            statement = statement.where(audit.c.id < page.cursor)
+        if before := id_before(page, "au"):
+            statement = statement.where(audit.c.id < before)
         with self._engine.connect() as connection:
             rows = connection.execute(limited(statement, page)).all()
         shown = page_of(rows, page, lambda row: str(row.id))

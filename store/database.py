@@ -1,6 +1,7 @@
 """The pooled engine, and what all repositories share: filters by place, cursors, ids, and models in and out of rows."""
 
 import builtins
+import re
 import secrets
 from collections.abc import Callable, Generator, Sequence
 from contextlib import AbstractContextManager, contextmanager
@@ -14,7 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from domain.access import Place
 from domain.errors import Transient
 from domain.operation import sortable_id
-from domain.paging import PAGE_LIMIT, Page, PageRequest
+from domain.paging import PAGE_LIMIT, CursorUnreadable, Page, PageRequest
 
 LEVELS = ("region", "site", "rack", "server")
 
@@ -125,6 +126,13 @@ def limited[S: Select[*tuple[Any, ...]]](statement: S, page: PageRequest) -> S:
 
 def size_of(page: PageRequest) -> int:
     return max(1, min(page.limit, PAGE_LIMIT))
+
+
+def id_before(page: PageRequest, prefix: str) -> str:
+    """The id that a page's cursor names; empty for the first page. Raises `CursorUnreadable` for what no list gave out."""
+    if page.cursor and not re.fullmatch(rf"{prefix}-[0-9a-z]{{13}}", page.cursor):
+        raise CursorUnreadable(f"{page.cursor!r} is no cursor of this list.", do="Start without a cursor.")
+    return page.cursor
 
 
 def page_of[T](items: Sequence[T], page: PageRequest, cursor: Callable[[T], str]) -> Page[T]:

@@ -1,5 +1,6 @@
 """Declarations with all their versions, and plans by hash."""
 
+import re
 from collections.abc import Iterable
 from datetime import datetime
 from typing import Any
@@ -42,7 +43,7 @@ class DeclarationRows:
         c = declarations.c
         statement = _bodies().where(c.kind == kind, c.name == name).order_by(c.version.desc())
         if page.cursor:
-            if not page.cursor.isdecimal():
+            if not re.fullmatch(r"[0-9]{1,9}", page.cursor):
                 raise CursorUnreadable(f"{page.cursor!r} is no cursor of this list.", do="Start without a cursor.")
             statement = statement.where(c.version < int(page.cursor))
         return page_of(self._all(limited(statement, page)), page, lambda found: str(found.version))
@@ -201,6 +202,8 @@ class PlanRows:
         c = plans.c
         statement = _plan_rows().where(*inside(plans, reach)).order_by(c.created_at.desc(), c.hash.desc())
         if page.cursor:
+            if not re.fullmatch(r"[0-9a-f]{64}", page.cursor):
+                raise CursorUnreadable(f"{page.cursor!r} is no cursor of this list.", do="Start without a cursor.")
             seen = select(c.created_at).where(c.hash == page.cursor).scalar_subquery()
             statement = statement.where(or_(c.created_at < seen, and_(c.created_at == seen, c.hash < page.cursor)))
         with self._engine.connect() as connection:

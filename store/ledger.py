@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -129,7 +130,7 @@ class LedgerReader:
         c = evidence.c
         statement = select(c.line).where(c.site == site).order_by(c.sequence.desc())
         if page.cursor:
-            if not page.cursor.isdecimal():
+            if not re.fullmatch(r"[0-9]{1,18}", page.cursor):
                 raise CursorUnreadable(f"{page.cursor!r} is no cursor of this list.", do="Start without a cursor.")
             statement = statement.where(c.sequence < int(page.cursor))
         with self._engine.connect() as connection:

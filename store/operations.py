@@ -25,7 +25,7 @@ from domain.operation import (
     WaitingRecord,
 )
 from domain.paging import Page, PageRequest
-from store.database import Clock, columns_of, inside, limited, new_id, page_of, plain, utc_now
+from store.database import Clock, columns_of, id_before, inside, limited, new_id, page_of, plain, utc_now
 from store.outbox import announce
 from store.tables import idempotency_keys, operations
 
@@ -173,8 +173,8 @@ class OperationRows:
                 statement = statement.where(c[column] == value)
         if where.states:
             statement = statement.where(c.state.in_([state.value for state in where.states]))
-        if page.cursor:
-            statement = statement.where(c.id < page.cursor)
+        if before := id_before(page, "op"):
+            statement = statement.where(c.id < before)
         with self._engine.connect() as connection:
             bodies = connection.scalars(limited(statement.order_by(c.id.desc()), page)).all()
         return page_of([Operation.model_validate(body) for body in bodies], page, lambda row: row.id)

@@ -17,7 +17,19 @@ from domain.finding import (
 )
 from domain.hold import Hold, HoldUnknown
 from domain.paging import Page, PageRequest
-from store.database import Clock, Transactions, around, columns_of, inside, limited, new_id, page_of, plain, utc_now
+from store.database import (
+    Clock,
+    Transactions,
+    around,
+    columns_of,
+    id_before,
+    inside,
+    limited,
+    new_id,
+    page_of,
+    plain,
+    utc_now,
+)
 from store.outbox import announce
 from store.tables import finding_reports, findings, holds
 
@@ -143,8 +155,8 @@ class FindingRows:
             statement = statement.where(c.state.in_([state.value for state in where.states]))
         if where.severities:
             statement = statement.where(c.severity.in_([severity.value for severity in where.severities]))
-        if page.cursor:
-            statement = statement.where(c.id < page.cursor)
+        if before := id_before(page, "fi"):
+            statement = statement.where(c.id < before)
         with self._engine.connect() as connection:
             bodies = connection.scalars(limited(statement.order_by(c.id.desc()), page)).all()
         return page_of([Finding.model_validate(body) for body in bodies], page, lambda found: found.id)
@@ -224,8 +236,8 @@ class HoldRows:
         statement = select(c.body).where(*inside(holds, reach))
         if not released:
             statement = statement.where(c.in_force)
-        if page.cursor:
-            statement = statement.where(c.id < page.cursor)
+        if before := id_before(page, "ho"):
+            statement = statement.where(c.id < before)
         with self._engine.connect() as connection:
             bodies = connection.scalars(limited(statement.order_by(c.id.desc()), page)).all()
         return page_of([Hold.model_validate(body) for body in bodies], page, lambda hold: hold.id)

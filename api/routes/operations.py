@@ -8,7 +8,7 @@ from fastapi.sse import EventSourceResponse, ServerSentEvent
 from pydantic import Field
 
 from api.deps import ADMINISTER, OPERATE, VIEW, KeyDep, PageDep, PrincipalDep, ServicesDep
-from api.services import decisions, events, operations
+from api.services import decisions, declarations, events, operations
 from api.services.decisions import DecisionTaken
 from api.services.operations import APPLY, AUDIT, PLAN, OperationView
 from api.services.reconciling import reconcile
@@ -89,6 +89,7 @@ async def list_operations(
     blocked: bool | None = None,
 ) -> Page[OperationView]:
     """Newest first. `blocked=true` is short for `state=blocked`."""
+    await declarations.need_site(services, principal, site)
     states = tuple(state or ()) or ((OperationState.BLOCKED,) if blocked else ())
     if blocked is False:
         states = tuple(s for s in (states or OperationState) if s is not OperationState.BLOCKED)

@@ -7,7 +7,7 @@ from fastapi.responses import PlainTextResponse
 from pydantic import Field
 
 from api.deps import OPERATE, VIEW, KeyDep, PageDep, PrincipalDep, ServicesDep
-from api.services import findings, holds, keeping, plans
+from api.services import declarations, findings, holds, keeping, plans
 from api.services.holds import HoldReleased, HoldRequest
 from api.services.plans import PlanLine, PlanView
 from api.threads import in_thread
@@ -59,6 +59,7 @@ async def list_findings(
     state: Annotated[list[FindingState] | None, Query(description="Open and acknowledged ones if not given.")] = None,
     severity: Annotated[list[Severity] | None, Query()] = None,
 ) -> Page[Finding]:
+    await declarations.need_site(services, principal, site)
     where = FindingFilter(
         states=tuple(state) if state else FindingFilter().states,
         severities=tuple(severity or ()),
@@ -129,6 +130,7 @@ async def list_audit(
     services: ServicesDep, principal: PrincipalDep, page: PageDep, site: str = "", operation: str = "", who: str = ""
 ) -> Page[AuditEvent]:
     """Who did what within your scope, newest first."""
+    await declarations.need_site(services, principal, site)
     where = AuditFilter(site=site, operation=operation, who=who)
     return await in_thread(services.audit.list, where, principal.place, page)
 

@@ -91,6 +91,12 @@ async def site_of(services: Services, principal: Principal, name: str) -> SiteHe
     )
 
 
+async def need_site(services: Services, principal: Principal, name: str) -> None:
+    """For a list that is narrowed to a site: a misspelt one is no empty list. One that was deleted still has its past."""
+    if name:
+        await _visible(services, principal, SITE, name, deleted_too=True)
+
+
 async def get(
     services: Services, principal: Principal, kind: str, name: str, version: int | None = None
 ) -> Declaration:

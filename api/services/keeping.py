@@ -103,7 +103,7 @@ async def get_artifact(services: Services, sha256: str) -> tuple[ArtifactRef, by
 async def evidence_page(
     services: Services, principal: Principal, site: str, request: PageRequest
 ) -> Page[EvidenceEntry]:
-    await declarations.owner_of(services, principal, site)
+    await declarations.site_of(services, principal, site)
     return await in_thread(services.evidence.list, site, request)
 
 
@@ -118,7 +118,7 @@ async def evidence_entry(services: Services, principal: Principal, entry: str) -
 
 
 async def evidence_bundle(services: Services, principal: Principal, site: str) -> str:
-    await declarations.owner_of(services, principal, site)
+    await declarations.site_of(services, principal, site)
     lines = await in_thread(services.evidence.export, site)
     return "".join(f"{line}\n" for line in lines)
 

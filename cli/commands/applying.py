@@ -6,7 +6,7 @@ from typing import Annotated, Any
 import typer
 
 from cli.acceptance_report import with_report_uploaded
-from cli.client import ApiClient, connect
+from cli.client import ApiClient, connect, quoted
 from cli.commands.options import BehalfOption, WaitOption
 from cli.documents import Document, read
 from cli.errors import Answered, CommandError
@@ -62,7 +62,7 @@ def audit(
 ) -> None:
     """Compares declaration, NetBox and devices, and reports drift as findings. Changes nothing."""
     api = connect()
-    _finish(api, [api.post(f"/v1/sites/{site}/audit", {})], wait, output)
+    _finish(api, [api.post(f"/v1/sites/{quoted(site)}/audit", {})], wait, output)
 
 
 def upload(api: ApiClient, files: list[str]) -> list[str]:
@@ -79,7 +79,7 @@ def _upload(api: ApiClient, document: Document) -> None:
     declared = document.declared
     if isinstance(declared, SiteDeclaration):
         declared = with_report_uploaded(api, document, declared)
-    path = f"/v1/{'sites' if isinstance(declared, SiteDeclaration) else 'server-classes'}/{declared.name}"
+    path = f"/v1/{'sites' if isinstance(declared, SiteDeclaration) else 'server-classes'}/{quoted(declared.name)}"
     try:
         _, etag = api.get_with_etag(path)
     except Answered as answer:
@@ -100,7 +100,7 @@ def _upload(api: ApiClient, document: Document) -> None:
 
 def made_plan(api: ApiClient, site: str) -> dict[str, Any]:
     """Runs a planning operation to its end and returns the plan. One that waits for a person is left waiting."""
-    operation = api.post(f"/v1/sites/{site}/plan", {})
+    operation = api.post(f"/v1/sites/{quoted(site)}/plan", {})
     say(f"Planning {site}: {operation['id']}")
     name = operation["id"]
     for operation in follow(api, name):
@@ -151,7 +151,7 @@ def _plan_if_possible(api: ApiClient, site: str, yes: bool) -> dict[str, Any] | 
 
 
 def _applied(api: ApiClient, site: str, plan_hash: str, on_behalf_of: str) -> dict[str, Any]:
-    operation = api.post(f"/v1/sites/{site}/apply", {"plan_hash": plan_hash, "on_behalf_of": on_behalf_of})
+    operation = api.post(f"/v1/sites/{quoted(site)}/apply", {"plan_hash": plan_hash, "on_behalf_of": on_behalf_of})
     say(f"Applying {site}: {operation['id']}")
     return operation
 

@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from cli.client import connect
+from cli.client import connect, quoted
 from cli.errors import CommandError
 from cli.exit_codes import ExitCode
 from cli.output import Output, OutputOption, say, show_data
@@ -28,7 +28,7 @@ def list_evidence(
 @evidence.command("show")
 def show_evidence(entry: Annotated[str, typer.Argument(metavar="ENTRY")], output: OutputOption = Output.YAML) -> None:
     """Shows one entry whole, as it was signed."""
-    show_data(connect().get(f"/v1/evidence/{entry}"), output)
+    show_data(connect().get(f"/v1/evidence/{quoted(entry)}"), output)
 
 
 @evidence.command("export")
@@ -39,7 +39,7 @@ def export_evidence(
 ) -> None:
     """Writes a site's whole chain as JSON lines, which `evidence verify` checks without any server."""
     api = connect()
-    bundle = api.get_bytes(f"/v1/sites/{site}/evidence-bundle")
+    bundle = api.get_bytes(f"/v1/sites/{quoted(site)}/evidence-bundle")
     if public_key_to is not None:
         public_key_to.write_text(api.get("/v1/evidence-key")["public_key"] + "\n", encoding="utf-8")
     if to is None:

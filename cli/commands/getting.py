@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 import yaml
 
-from cli.client import ApiClient, connect
+from cli.client import ApiClient, connect, quoted
 from cli.commands.options import LimitOption, SiteOption
 from cli.errors import CommandError
 from cli.exit_codes import ExitCode
@@ -239,9 +239,11 @@ def describe(
         )
     api = connect()
     if versions:
-        show(list(api.items(f"{listing.path}/{name}/versions")), _VERSIONS, output, "")
+        show(list(api.items(f"{listing.path}/{quoted(name)}/versions")), _VERSIONS, output, "")
         return
-    resource = _one(api, listing, name) if version is None else api.get(f"{listing.path}/{name}/versions/{version}")
+    resource = (
+        _one(api, listing, name) if version is None else api.get(f"{listing.path}/{quoted(name)}/versions/{version}")
+    )
     if output is not Output.TABLE:
         show_data(resource, output)
     elif listing.singular == "operation":
@@ -279,7 +281,7 @@ def _kind_of(identity: str) -> str:
 
 def _one(api: ApiClient, listing: Listing, name: str) -> Any:
     if listing.singular not in ("server", "switch", "system"):
-        return api.get(f"{listing.path}/{name}")
+        return api.get(f"{listing.path}/{quoted(name)}")
     site, slash, device = name.rpartition("/")
     query = {"site": site} if slash else {}
     found = [item for item in api.items(listing.path, **query) if item["name"] == device]

@@ -4,7 +4,7 @@ from typing import Annotated
 
 import typer
 
-from cli.client import connect
+from cli.client import connect, quoted
 from cli.commands.options import WhyOption
 from cli.errors import CommandError
 from cli.exit_codes import ExitCode
@@ -37,7 +37,7 @@ def release(
     output: OutputOption = Output.TABLE,
 ) -> None:
     """Releases a hold; what waits for it goes on."""
-    released = connect().post(f"/v1/holds/{hold}/release", {"why": why})
+    released = connect().post(f"/v1/holds/{quoted(hold)}/release", {"why": why})
     if output is not Output.TABLE:
         show_data(released, output)
         return
@@ -50,5 +50,5 @@ def acknowledge(
     note: Annotated[str, typer.Option("--note", "--why", help="What you know about it.")] = "",
 ) -> None:
     """Takes note of a finding: it stays until the check that saw it stops seeing it."""
-    connect().post(f"/v1/findings/{finding}/acknowledge", {"note": note})
+    connect().post(f"/v1/findings/{quoted(finding)}/acknowledge", {"note": note})
     say(f"{finding} is acknowledged.")

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from cli.client import ApiClient, connect
+from cli.client import ApiClient, connect, quoted
 from cli.commands.options import OperationArgument, WaitOption, WhyOption
 from cli.exit_codes import ExitCode
 from cli.output import Output, OutputOption, console, say, show_data
@@ -42,7 +42,7 @@ def _watched(
 
 def why(operation: OperationArgument, output: OutputOption = Output.TABLE) -> None:
     """Says why an operation waits, since when, the last error, the next try, and what is safe to do."""
-    answer = connect().get(f"/v1/operations/{operation}/why")
+    answer = connect().get(f"/v1/operations/{quoted(operation)}/why")
     if output is not Output.TABLE:
         show_data(answer, output)
         return
@@ -67,8 +67,8 @@ def _answering(choice: str, help_text: str) -> Callable[..., None]:
         output: OutputOption = Output.TABLE,
     ) -> None:
         api = connect()
-        waited = waits_of(api.get(f"/v1/operations/{operation}")) if wait else set()
-        taken = api.post(f"/v1/operations/{operation}/{choice}", {"why": why, "step": step})
+        waited = waits_of(api.get(f"/v1/operations/{quoted(operation)}")) if wait else set()
+        taken = api.post(f"/v1/operations/{quoted(operation)}/{choice}", {"why": why, "step": step})
         follow = taken["operation"]
         if follow != operation:
             version = taken.get("declaration_version")
@@ -103,7 +103,7 @@ def cancel(
 ) -> None:
     """Asks an operation to stop. It cleans up first and then ends as cancelled."""
     api = connect()
-    asked = api.post(f"/v1/operations/{operation}/cancel", {"why": why})
+    asked = api.post(f"/v1/operations/{quoted(operation)}/cancel", {"why": why})
     say(f"{operation} is asked to stop.")
     if wait:
         if code := _watched(api, operation, output, until_blocked=False):
@@ -120,7 +120,7 @@ def terminate(
     """Ends an operation at once, WITHOUT clean-up (admins). Cancel is almost always right instead."""
     if not yes:
         typer.confirm(f"Terminate {operation} without any clean-up?", abort=True, err=True)
-    resource = connect().post(f"/v1/operations/{operation}/terminate", {"why": why})
+    resource = connect().post(f"/v1/operations/{quoted(operation)}/terminate", {"why": why})
     say(
         f"{operation} is {resource['state']}." if resource["state"] not in OPEN else f"{operation} is being terminated."
     )

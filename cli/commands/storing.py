@@ -6,10 +6,11 @@ import mimetypes
 import sys
 from pathlib import Path
 from typing import Annotated
+from urllib.parse import quote
 
 import typer
 
-from cli.client import connect
+from cli.client import connect, quoted
 from cli.errors import CommandError
 from cli.exit_codes import ExitCode
 from cli.output import Output, OutputOption, say, show_data, when
@@ -31,7 +32,7 @@ PathArgument = Annotated[str, typer.Argument(metavar="PATH", help="Such as site/
 @secrets.command("put")
 def put_secret(path: PathArgument, username: Annotated[str, typer.Option("--username", "-u")]) -> None:
     """Stores a user name and password. The password is asked for, or read from standard input."""
-    connect().put(f"/v1/secrets/{path}", {"username": username, "password": _password()})
+    connect().put(f"/v1/secrets/{quote(path)}", {"username": username, "password": _password()})
     say(f"{path} is stored.")
 
 
@@ -48,7 +49,7 @@ def _password() -> str:
 @secrets.command("show")
 def show_secret(path: PathArgument, output: OutputOption = Output.TABLE) -> None:
     """Says whether a secret is there and since when, never what it is."""
-    found = connect().get(f"/v1/secrets/{path}")
+    found = connect().get(f"/v1/secrets/{quote(path)}")
     if output is not Output.TABLE:
         show_data(found, output)
     else:
@@ -61,7 +62,7 @@ def show_secret(path: PathArgument, output: OutputOption = Output.TABLE) -> None
 @secrets.command("delete")
 def delete_secret(path: PathArgument) -> None:
     """Forgets a secret."""
-    connect().delete(f"/v1/secrets/{path}")
+    connect().delete(f"/v1/secrets/{quote(path)}")
     say(f"{path} is forgotten.")
 
 
@@ -93,7 +94,7 @@ def _credentials_of(device: str) -> str:
     site, slash, name = device.partition("/")
     if not (site and slash and name) or "/" in name:
         raise CommandError(f"{device!r} names no device.", do="Write SITE/DEVICE.", code=ExitCode.USAGE)
-    return f"/v1/sites/{site}/devices/{name}/credentials"
+    return f"/v1/sites/{quoted(site)}/devices/{quoted(name)}/credentials"
 
 
 @artifacts.command("put")
@@ -105,7 +106,7 @@ def put_artifact(
     content = file.read_bytes()
     sha256 = hashlib.sha256(content).hexdigest()
     kind = media_type or mimetypes.guess_type(file.name)[0] or "application/octet-stream"
-    connect().put_bytes(f"/v1/artifacts/{sha256}", content, kind)
+    connect().put_bytes(f"/v1/artifacts/{quoted(sha256)}", content, kind)
     sys.stdout.write(sha256 + "\n")
 
 
@@ -115,7 +116,7 @@ def get_artifact(
     to: Annotated[Path | None, typer.Option("--to", help="Write here instead of to standard output.")] = None,
 ) -> None:
     """Downloads an artifact and checks its hash."""
-    content = connect().get_bytes(f"/v1/artifacts/{sha256}")
+    content = connect().get_bytes(f"/v1/artifacts/{quoted(sha256)}")
     if hashlib.sha256(content).hexdigest() != sha256:
         raise CommandError("What arrived is not what was asked for: its hash differs.", code=ExitCode.INVALID_EVIDENCE)
     if to is None:
@@ -151,7 +152,7 @@ def create_token(
 @tokens.command("revoke")
 def revoke_token(token: Annotated[str, typer.Argument(metavar="TOKEN", help="Its id.")]) -> None:
     """Makes a token useless at once."""
-    connect().post(f"/v1/tokens/{token}/revoke", {})
+    connect().post(f"/v1/tokens/{quoted(token)}/revoke", {})
     say(f"{token} is revoked.")
 
 

@@ -22,11 +22,11 @@ from store.declarations import DeclarationRows, PlanRows
 from store.ledger import Ledger, LedgerReader, signing_key
 from store.operations import OperationRows
 from store.standing import FindingRows, HoldRows
-from tests.api.conftest import services_with
+from tests.api.conftest import services_with, site_at
 from tests.api.test_operations import until
 from tests.api.waiting_workflow import WaitingWork, activities
 from tests.conftest import Database
-from tests.domain.test_declaration_checks import MGX, SITE
+from tests.domain.test_declaration_checks import MGX
 
 pytestmark = pytest.mark.services
 
@@ -62,7 +62,7 @@ def as_token(role: Role = Role.ADMIN, where: str = "fleet", **more: str) -> dict
 async def declare(http: httpx.AsyncClient) -> Place:
     """The class and a site of its own: the lock in the shared Temporal is the site's."""
     site = f"t-{uuid.uuid4().hex[:8]}"
-    for path, body in (("server-classes/mgx", MGX), (f"sites/{site}", SITE | {"name": site})):
+    for path, body in (("server-classes/mgx", MGX), (f"sites/{site}", site_at(Place(region="nordics", site=site)))):
         answer = await http.put(f"/v1/{path}", json=body, headers=as_token())
         assert answer.status_code == 201, answer.text
     return Place(region="nordics", site=site)
@@ -118,7 +118,7 @@ async def test_lists_are_filtered_by_scope_in_the_query(http: httpx.AsyncClient)
 
 async def test_a_stale_update_is_412_and_every_version_stays(http: httpx.AsyncClient) -> None:
     place = await declare(http)
-    changed = SITE | {"name": place.site, "title": "Oslo"}
+    changed = site_at(place) | {"title": "Oslo"}
     path = f"/v1/sites/{place.site}"
     assert (await http.put(path, json=changed, headers=as_token(**{"If-Match": '"9"'}))).status_code == 412
     assert (await http.put(path, json=changed, headers=as_token(**{"If-Match": '"1"'}))).status_code == 200

@@ -258,3 +258,22 @@ def test_what_a_person_does_is_printed_for_programs_too(served: Running, site_fi
     assert answer["declaration_version"] == 1
     assert "by version 1 of the declaration" in taken.err
     assert served.services.operations.get(answer["operation"]).retry_of == ended
+
+
+def test_an_address_without_a_scheme_is_said_to_be_none(served: Running, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EDGEWRIGHT_API_URL", "foo")
+    ran = served.edgewright("get", "sites")
+    assert ran.code == ExitCode.USAGE
+    assert "EDGEWRIGHT_API_URL is 'foo'" in ran.err
+
+
+@pytest.mark.parametrize("name", ["oslo-1/versions?limit=1", "a b", "oslo-1#x"])
+def test_a_name_never_becomes_another_path(served: Running, site_file: Callable[..., str], name: str) -> None:
+    served.edgewright("apply", "-f", site_file(), "--plan-hash", "0" * 64)
+    assert served.edgewright("describe", "site", name).code == ExitCode.NOT_FOUND
+
+
+def test_a_list_of_a_misspelt_site_is_no_empty_list(served: Running) -> None:
+    ran = served.edgewright("get", "operations", "--site", "nosuch")
+    assert ran.code == ExitCode.NOT_FOUND
+    assert "No site is called nosuch" in ran.err

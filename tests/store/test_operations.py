@@ -21,7 +21,7 @@ from domain.operation import (
     WaitingRecord,
     WaitKind,
 )
-from domain.paging import PageRequest
+from domain.paging import CursorUnreadable, PageRequest
 from store.database import utc_now
 from store.operations import OperationRows
 from store.tables import outbox
@@ -187,3 +187,9 @@ def test_the_plan_is_written_by_the_rows_own_run_alone_and_an_ended_row_keeps_it
         rows.record_plan(mine.model_copy(update={"run_id": "run-2", "plan_hash": "b" * 64}))
     rows.end(operation, "run-1", DONE)
     assert rows.record_plan(mine.model_copy(update={"plan_hash": "c" * 64})).plan_hash == "a" * 64
+
+
+@pytest.mark.parametrize("cursor", ["zzz", "op-", "fi-0123456789abc"])
+def test_a_cursor_that_no_list_gave_out_is_refused(engine: Engine, cursor: str) -> None:
+    with pytest.raises(CursorUnreadable):
+        OperationRows(engine).list(OperationFilter(), Place(), PageRequest(cursor=cursor))
