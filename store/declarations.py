@@ -16,7 +16,7 @@ from domain.order import DeclarationRef
 from domain.paging import CursorUnreadable, Page, PageRequest
 from domain.plan import Plan
 from domain.server_class import ServerClass
-from domain.site import SiteDeclaration
+from domain.site import SiteDeclaration, stored_site
 from store.database import Clock, columns_of, inside, limited, page_of, plain, utc_now
 from store.tables import declarations, plans
 
@@ -75,7 +75,7 @@ class DeclarationRows:
                 f"Version {ref.version} of site {ref.name} with digest {ref.digest[:12]} is not in the store.",
                 do="Apply the declaration again.",
             )
-        return SiteDeclaration.model_validate(found.body)
+        return stored_site(found.body)
 
     def server_classes(self, names: Iterable[str]) -> dict[str, ServerClass]:
         c = declarations.c

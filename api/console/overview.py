@@ -27,7 +27,7 @@ from domain.lifecycle import Lifecycle
 from domain.model import Model
 from domain.operation import OPEN_STATES, OperationFilter, OperationState
 from domain.paging import PAGE_LIMIT, Page, PageRequest
-from domain.site import SiteDeclaration
+from domain.site import SiteDeclaration, stored_site
 
 router = APIRouter()
 
@@ -98,7 +98,7 @@ async def overview(request: Request, services: ServicesDep, me: SignedInDep) -> 
         _trouble(services),
     )
     (declared, running, ended), (open_findings, held) = rows, standing
-    sites = tuple(SiteDeclaration.model_validate(found.body) for found in declared)
+    sites = tuple(stored_site(found.body) for found in declared)
     lines = tuple(_lines(sites, devices, running, open_findings, held))
     return page(
         request,

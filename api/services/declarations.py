@@ -21,7 +21,7 @@ from domain.model import Json, Model
 from domain.paging import Page, PageRequest
 from domain.secret import owner_of
 from domain.server_class import ServerClass
-from domain.site import SiteDeclaration
+from domain.site import SiteDeclaration, stored_site
 from domain.site_contradictions import secret_paths
 from domain.system_drivers import system_problems
 
@@ -61,9 +61,7 @@ def _body(declared: SiteDeclaration | ServerClass) -> dict[str, Json]:
 
 
 def site_view(found: Declaration, unchanged: bool = False) -> DeclarationView[SiteDeclaration]:
-    return DeclarationView[SiteDeclaration](
-        **_facts(found), unchanged=unchanged, declaration=SiteDeclaration.model_validate(found.body)
-    )
+    return DeclarationView[SiteDeclaration](**_facts(found), unchanged=unchanged, declaration=stored_site(found.body))
 
 
 def class_view(found: Declaration, unchanged: bool = False) -> DeclarationView[ServerClass]:
@@ -87,7 +85,7 @@ async def site_of(services: Services, principal: Principal, name: str) -> SiteHe
         name=name,
         version=found.version,
         digest=found.digest,
-        site=SiteDeclaration.model_validate(found.body),
+        site=stored_site(found.body),
     )
 
 
@@ -150,7 +148,7 @@ def _out_of_reach(principal: Principal, site: SiteDeclaration, current: Declarat
     who may not touch a secret may not name it either."""
     if principal.place.covers(Place()):
         return
-    kept = None if current is None or current.deleted else SiteDeclaration.model_validate(current.body)
+    kept = None if current is None or current.deleted else stored_site(current.body)
     known = {secret for _, secret in secret_paths(kept.parts)} if kept is not None else set[str]()
     for path, secret in secret_paths(site.parts):
         if not owner_of(secret) and secret not in known:
@@ -290,7 +288,7 @@ async def _sites_using(services: Services, server_class: str) -> tuple[SiteDecla
     users, cursor = list[SiteDeclaration](), ""
     while True:
         page = await in_thread(services.declarations.list, SITE, Place(), PageRequest(cursor=cursor, limit=200))
-        sites = (SiteDeclaration.model_validate(found.body) for found in page.items)
+        sites = (stored_site(found.body) for found in page.items)
         users += [site for site in sites if server_class in site.class_names()]
         if not page.next:
             return tuple(users)

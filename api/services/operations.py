@@ -27,6 +27,7 @@ from domain.operation import (
 from domain.order import ServerStanding, devices_queue
 from domain.paging import Page, PageRequest
 from domain.plan import shown_hash
+from domain.site_contradictions import contradictions
 from domain.system_drivers import system_problems
 
 PLAN, APPLY, AUDIT = "site-plan", "site-onboarding", "site-audit"
@@ -98,9 +99,9 @@ async def _draft_of_site(services: Services, principal: Principal, kind: str, si
     head = await declarations.site_of(services, principal, site)
     place = declarations.place_of(head.site)
     allow(principal, Role.OPERATOR, place)
-    if kind in (PLAN, APPLY) and (problems := system_problems(head.site)):
-        # Declared to an older build, which took any driver's name. An audit goes on and reports it.
-        raise invalid(problems, f"The declaration of {site} names drivers that cannot be used.")
+    if kind in (PLAN, APPLY) and (problems := (*contradictions(head.site.parts), *system_problems(head.site))):
+        # Declared to an older build, which let them pass.
+        raise invalid(problems, f"The declaration of {site} cannot be carried out as it is: correct it first.")
     return OperationDraft(
         kind=kind,
         target=site,

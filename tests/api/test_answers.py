@@ -122,6 +122,19 @@ async def test_a_class_is_not_changed_so_that_declared_sites_contradict_it(api: 
     assert (await api.send("PUT", "/v1/server-classes/mgx", json=more, headers=versioned)).status_code == 200
 
 
+async def test_what_an_older_build_let_pass_is_shown_corrected_and_neither_planned_nor_applied(api: Api) -> None:
+    await api.declare()
+    old = SITE | {"underlay": {"loopbacks": "10.0.0.0/24", "fabric": "10.0.0.0/24"}}
+    api.services.declarations.put("Site", "oslo-1", old, Place(region="nordics", site="oslo-1"), 1, "ada")
+    assert (await api.send("GET", "/v1/sites")).json()["items"][0]["version"] == 2
+    assert (await api.send("GET", "/v1/sites/oslo-1")).status_code == 200
+    for kind in ("plan", "apply"):
+        refused = await api.send("POST", f"/v1/sites/oslo-1/{kind}")
+        assert [problem["path"] for problem in refused.json()["errors"]] == ["underlay.fabric"]
+    corrected = await api.send("PUT", "/v1/sites/oslo-1", json=SITE, headers={"If-Match": '"2"'})
+    assert corrected.status_code == 200
+
+
 SYSTEM = {"name": "ntp-1", "kind": "ntp", "owner": "local-it", "address": "192.0.2.23", "driver": "chrony"}
 
 
