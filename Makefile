@@ -4,7 +4,7 @@ VENV := .venv/bin
 export PYTHONDONTWRITEBYTECODE :=
 .DEFAULT_GOAL := help
 BENCHMARKS := start_times step_cost netbox_ingest onboarding_rate lab_memory
-.PHONY: help setup demo browser compose-reader dns-and-ntp test check proof bench up down clean lock wheel image test-debian13 test-machines test-containers
+.PHONY: help setup demo browser compose-reader dns-and-ntp machines test check proof bench up down clean lock wheel image test-debian13 test-machines test-containers
 
 help:  ## Shows this list
 	@awk -F':.*## ' '/^[a-z0-9-]+:.*## / {printf "  make %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -31,8 +31,11 @@ down: setup  ## Stops everything that demo, up or lab up started
 	@$(VENV)/edgewright lab down
 	@$(VENV)/edgewright down
 
-test: setup browser compose-reader dns-and-ntp  ## Runs the tests (a rotating sample of each matrix)
-	@$(VENV)/pytest -m "not debian13 and not containers and not machines" $(PYTEST)
+machines: setup
+	@scripts/machines
+
+test: setup browser compose-reader dns-and-ntp machines  ## Runs the tests (a rotating sample of each matrix)
+	@$(VENV)/pytest -m "not debian13 and not containers" $(PYTEST)
 
 check: setup  ## Style, types, the dependency table, and that the wheel works alone
 	@$(VENV)/ruff check .
@@ -41,7 +44,7 @@ check: setup  ## Style, types, the dependency table, and that the wheel works al
 	@$(VENV)/lint-imports
 	@scripts/check-wheel
 
-proof: setup browser dns-and-ntp  ## Every cell of every matrix, the other systems, and the tables in docs/
+proof: setup browser dns-and-ntp machines  ## Every cell of every matrix, the other systems, and the tables in docs/
 	@EDGEWRIGHT_PROOF=1 $(VENV)/pytest $(PYTEST)
 
 bench: setup  ## Every benchmark in its smallest form; FULL=1 measures and writes docs/benchmarks.md
@@ -49,8 +52,7 @@ bench: setup  ## Every benchmark in its smallest form; FULL=1 measures and write
 	  echo "== $$name"; $(VENV)/python -m benchmarks.$$name $(if $(FULL),--publish,--quick) || failed="$$failed $$name"; \
 	done; [ -z "$$failed" ] || { echo "failed:$$failed" >&2; exit 1; }
 
-test-machines: setup  ## The lab's level `machines` for real: needs root; `edgewright lab doctor` says what is missing
-	@$(VENV)/edgewright lab images
+test-machines: machines  ## The lab's level `machines` alone, for real: needs root; `edgewright lab doctor` says what is missing
 	@$(VENV)/pytest -m machines tests/lab/machines $(PYTEST)
 
 test-debian13: setup  ## The same as an ordinary user on Debian 13 with its own Python

@@ -9,6 +9,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from cli.exit_codes import ExitCode
 from domain.errors import EdgewrightError, Rejected
 from lab.machines import doctor, images, packages, tools
 from lab.machines.login import login_key, ssh_command
@@ -63,11 +64,17 @@ def examine(
 
 
 def build() -> None:
-    """Builds the root file systems of machines, and installs the Debian packages that needs. Again it changes nothing."""
+    """Builds the root file systems of machines, and installs the Debian packages that needs. Again it changes nothing.
+
+    Ends with 3 (refused) where the machine does not allow the level.
+    """
     try:
         packages.ensure(lambda what: typer.echo(what, err=True))
         for image, root in images.ensure(lambda what: typer.echo(what, err=True)).items():
             typer.echo(f"{image}: {root}")
+    except doctor.Unavailable as error:
+        typer.echo(str(error), err=True)
+        raise typer.Exit(ExitCode.REFUSED) from None
     except EdgewrightError as error:
         fail(error)
 

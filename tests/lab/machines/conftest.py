@@ -29,3 +29,20 @@ def server(machines_level: None, tmp_path_factory: pytest.TempPathFactory) -> It
     """A site of one server that is on, with the agent on a stick and empty drives; each test leaves it as it likes."""
     with machines_site("one-ru", tmp_path_factory.mktemp("one-ru"), stick=Image.AGENT) as site:
         yield site
+
+
+@pytest.fixture(scope="session")
+def standing_rack(machines_level: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MachinesSite]:
+    """A rack for the whole session, beside the sites that tests make for themselves."""
+    with machines_site("one-rack", tmp_path_factory.mktemp("rack"), stick=Image.AGENT) as site:
+        yield site
+
+
+@pytest.fixture
+def rack(standing_rack: MachinesSite) -> Iterator[MachinesSite]:
+    """The rack with every server on and every cable where it belongs."""
+    for server in standing_rack.process.spec.servers:
+        if standing_rack.power_state(server.name) != "On":
+            standing_rack.power(server.name, "on")
+    yield standing_rack
+    standing_rack.process.call("DELETE", "/faults")

@@ -18,6 +18,8 @@ from lab.virtual.options import Image, LevelName, Options
 
 SITES = Path(__file__).resolve().parents[3] / "sites"
 BOOT_S = 60.0
+QUICKER = 3.0
+"""How much faster than real the delays of power supplies and switches run; packets and operating systems take their time."""
 
 
 @dataclass
@@ -88,9 +90,13 @@ class MachinesSite:
 
 
 @contextmanager
-def machines_site(name: str, folder: Path, *, stick: Image | None = None) -> Iterator[MachinesSite]:
+def machines_site(
+    name: str, folder: Path, *, stick: Image | None = None, time_factor: float = QUICKER
+) -> Iterator[MachinesSite]:
     home = folder / "home"
-    options = Options(SITES / f"{name}.yaml", home, admin_port=0, level=LevelName.MACHINES, stick=stick)
+    options = Options(
+        SITES / f"{name}.yaml", home, admin_port=0, level=LevelName.MACHINES, stick=stick, time_factor=time_factor
+    )
     process, _ = running.start(options)
     site = MachinesSite(options, process)
     try:

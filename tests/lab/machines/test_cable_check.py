@@ -2,7 +2,6 @@
 
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -11,18 +10,11 @@ from domain.cabling import CableState, CableVerdict, DevicePorts, Method, Switch
 from domain.documents import read_documents
 from domain.site import SiteDeclaration
 from lab.machines import tools
-from lab.virtual.options import Image
-from tests.lab.machines.machine_fixtures import SITES, MachinesSite, machines_site, wait_until
+from tests.lab.machines.machine_fixtures import SITES, MachinesSite, wait_until
 
 pytestmark = [pytest.mark.machines, pytest.mark.xdist_group("machines")]
 ROOT = Path(__file__).parents[3]
 SOON_S = 30.0
-
-
-@pytest.fixture(scope="module")
-def rack(machines_level: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MachinesSite]:
-    with machines_site("one-rack", tmp_path_factory.mktemp("cables"), stick=Image.AGENT) as site:
-        yield site
 
 
 def verdicts(site: MachinesSite) -> dict[str, CableVerdict]:

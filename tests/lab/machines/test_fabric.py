@@ -4,31 +4,22 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
 from typing import Any
 
 import pytest
 
 from lab.machines import tools
-from lab.virtual.options import Image
 from tests.lab.machines.machine_fixtures import MachinesSite, inside, left_of, machines_site, wait_until
 
 pytestmark = [pytest.mark.machines, pytest.mark.xdist_group("machines")]
 SOON_S = 20.0
 
 
-@pytest.fixture(scope="module")
-def rack(machines_level: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MachinesSite]:
-    with machines_site("one-rack", tmp_path_factory.mktemp("fabric"), stick=Image.AGENT) as site:
-        yield site
-
-
 @pytest.fixture
-def whole(rack: MachinesSite) -> Iterator[MachinesSite]:
+def whole(rack: MachinesSite) -> MachinesSite:
     """The rack with every neighbour heard, as the test before it may have left it otherwise."""
     wait_until(lambda: neighbor(rack, "r1-leaf-a", "swp1") == ("r1-s01-dpu0", "p0"), "the first server is heard")
-    yield rack
-    rack.process.call("DELETE", "/faults")
+    return rack
 
 
 def nvue(site: MachinesSite, switch: str, method: str, path: str, body: Any = None) -> Any:

@@ -3,7 +3,6 @@
 import os
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,12 +13,6 @@ from tests.lab.machines.machine_fixtures import MachinesSite, left_of, machines_
 
 pytestmark = [pytest.mark.machines, pytest.mark.xdist_group("machines")]
 SERVERS = [f"r1-s0{number}" for number in range(1, 7)]
-
-
-@pytest.fixture(scope="module")
-def rack(machines_level: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MachinesSite]:
-    with machines_site("one-rack", tmp_path_factory.mktemp("rack"), stick=Image.AGENT) as site:
-        yield site
 
 
 def edgewright(site: MachinesSite, *arguments: str) -> subprocess.CompletedProcess[str]:
