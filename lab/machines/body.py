@@ -37,7 +37,10 @@ class NothingToBoot(Exception):
 
 @dataclass(frozen=True)
 class Plan:
-    """All that a start needs. `binds`: (device on the host, its name in the machine). Either `disk` or `lower` is set."""
+    """All that a start needs. `binds`: (device on the host, its name in the machine); `shown`: the same with folders, to be read.
+
+    Either `disk` is set, or `lower`, the folder of a live system; with `medium` that is mounted there first.
+    """
 
     name: str
     hostname: str
@@ -47,6 +50,8 @@ class Plan:
     ram: Path
     console: Path
     binds: Sequence[tuple[Path, str]] = ()
+    shown: Sequence[tuple[Path, str]] = ()
+    medium: Path | None = None
     disk: Path | None = None
     lower: Path | None = None
     seed: Path | None = None
@@ -58,6 +63,7 @@ class Plan:
         nspawn += [f"--machine={self.name}", f"--hostname={self.hostname}", f"--directory={self.root}"]
         nspawn += [f"--network-namespace-path={self.namespace}", "--bind=/dev/kmsg"]
         nspawn += [f"--bind={device}:{node}" for device, node in self.binds]
+        nspawn += [f"--bind-ro={folder}:{where}" for folder, where in self.shown]
         return ["unshare", "--mount", "sh", str(script), *nspawn, "/sbin/lab-init"]
 
     def environment(self) -> dict[str, str]:
@@ -67,6 +73,7 @@ class Plan:
             "RAM": str(self.ram),
             "DISK": str(self.disk or ""),
             "LOWER": str(self.lower or ""),
+            "MEDIUM": str(self.medium or ""),
             "SEED": str(self.seed or ""),
             "SYSTEMD_NSPAWN_LOCK": "0",  # our runs keep apart by themselves; a killed nspawn leaves its lock file
             "SYSTEMD_SECCOMP": "0",  # its filter breaks containers inside

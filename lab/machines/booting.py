@@ -18,26 +18,38 @@ class Disk:
 
 
 @dataclass(frozen=True)
-class Live:
-    """A live system that leaves the drives as they are, and where it came from."""
+class Stick:
+    """A live system on a stick in a USB port; it leaves the drives as they are."""
 
     image: Image
-    via: Literal["usb", "cd", "network"]
 
     def __str__(self) -> str:
-        return f"image {self.image} via {self.via}"
+        return f"image {self.image} via usb"
 
 
-type Source = Disk | Live
+@dataclass(frozen=True)
+class Remote:
+    """A medium that lies elsewhere: in a virtual drive of the BMC, or named for UEFI HTTP boot. `slot`: the virtual drive it is in."""
+
+    url: str
+    via: Literal["usb", "cd", "network"]
+    slot: str = ""
+
+    def __str__(self) -> str:
+        return f"{self.url} via {self.via}"
+
+
+type Source = Disk | Stick | Remote
 
 
 @dataclass(frozen=True)
 class Offers:
-    """What could be booted beside the drives: a stick in a USB port, what the BMC presents as a CD, what the network serves."""
+    """What could be booted beside the drives."""
 
-    usb: Image | None = None
-    cd: Image | None = None
-    network: Image | None = None
+    stick: Stick | None = None
+    usb: Remote | None = None
+    cd: Remote | None = None
+    network: Remote | None = None
 
 
 _NO_OPERATING_SYSTEM = ("BiosSetup", "UefiShell")
@@ -52,10 +64,10 @@ def boot_order(target: str, drives: Sequence[str], offers: Offers) -> tuple[Sour
     if target in _NO_OPERATING_SYSTEM:
         return ()
     disks = [Disk(drive) for drive in drives]
-    usb = [Live(offers.usb, "usb")] if offers.usb else []
-    cd = [Live(offers.cd, "cd")] if offers.cd else []
-    network = [Live(offers.network, "network")] if offers.network else []
+    usb = [source for source in (offers.stick, offers.usb) if source]
+    cd = [offers.cd] if offers.cd else []
+    network = [offers.network] if offers.network else []
     usual: list[Source] = [*disks, *cd, *usb, *network]
-    first: dict[str, Sequence[Source]] = {"Hdd": disks, "Usb": usb, "Cd": cd, "Pxe": network, "UefiHttp": network}
+    first: dict[str, Sequence[Source]] = {"Hdd": disks, "Usb": usb, "Cd": cd, "UefiHttp": network}
     preferred = list(first.get(target, []))
     return (*preferred, *(source for source in usual if source not in preferred))

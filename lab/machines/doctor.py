@@ -21,10 +21,10 @@ class Fidelity(StrEnum):
 NEEDS: Mapping[Fidelity, tuple[str, ...]] = {
     Fidelity.SIM: ("loopback addresses",),
     Fidelity.MACHINES: (
-        *("root", "namespaces", "cgroups", "loop devices", "overlayfs"),
+        *("root", "namespaces", "cgroups", "loop devices", "overlayfs", "squashfs"),
         *("veth and bridge", "tc tbf", "tc redirect", "VXLAN"),
         *("systemd-nspawn", "mmdebstrap", "ip", "tc", "losetup", "unshare", "nsenter", "setpriv", "mkfs.ext4"),
-        *("ssh", "ssh-keygen"),
+        *("ssh", "ssh-keygen", "mksquashfs"),
     ),
     Fidelity.UML: (
         "root",
@@ -106,6 +106,7 @@ def look() -> Diagnosis:
             facts.cgroups(),
             facts.loop_devices(),
             facts.overlayfs(),
+            facts.squashfs(),
             facts.veth_and_bridge(),
             facts.tc_tbf(),
             facts.tc_redirect(),

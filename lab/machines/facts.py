@@ -51,6 +51,7 @@ PROGRAMS = {
         Program("mkfs.ext4", "e2fsprogs"),
         Program("ssh", "openssh-client"),
         Program("ssh-keygen", "openssh-client"),
+        Program("mksquashfs", "squashfs-tools"),
         Program("linux.uml", "user-mode-linux"),
         Program("taskset", "util-linux"),
         Program("qemu-system-x86_64", "qemu-system-x86"),
@@ -141,6 +142,14 @@ def overlayfs() -> Fact:
         "mount -t overlay -o lowerdir=/tmp/l,upperdir=/tmp/u,workdir=/tmp/w none m"
     )
     return _tried("overlayfs", ["sh", "-c", script], "an overlay on a tmpfs was mounted")
+
+
+def squashfs() -> Fact:
+    """Looked up only: to try it there would have to be an image."""
+    known = any(line.split()[-1] == "squashfs" for line in Path("/proc/filesystems").read_text().splitlines())
+    module = next(Path("/lib/modules", os.uname().release).rglob("squashfs.ko*"), None)
+    found = "the kernel knows it" if known else str(module or "the kernel does not know it and has no module of it")
+    return Fact(name="squashfs", ok=known or module is not None, found=found)
 
 
 def veth_and_bridge() -> Fact:

@@ -8,8 +8,8 @@ import fcntl
 import os
 import shutil
 import subprocess
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
 from importlib.resources import files
 from pathlib import Path
 
@@ -17,7 +17,7 @@ from domain.errors import Transient
 from lab import cache
 from lab.embedded.processes import clean_environment
 from lab.machines.facts import path_with_sbin
-from lab.machines.recipe import FILES, Contents, data, place, shipped
+from lab.machines.recipe import FILES, PROGRAM, UNIT, Contents, data, place, program, shipped
 from lab.virtual.options import Image
 
 BUILDING = ".building"
@@ -47,14 +47,21 @@ def ensure(say: Callable[[str], None]) -> dict[Image, Path]:
     Raises:
         ImageNotBuilt: the mirror cannot be reached, or a package could not be installed.
     """
-    folder().mkdir(parents=True, exist_ok=True)
-    with (folder() / "lock").open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    with alone():
         for image in Image:
             if made(image) is None:
                 say(f"building the root file system `{image}` from Debian packages (once)")
                 _build(image)
     return {image: place(image, folder()) for image in Image}
+
+
+@contextmanager
+def alone() -> Iterator[None]:
+    """One builder at a time in the cache; a second one waits."""
+    folder().mkdir(parents=True, exist_ok=True)
+    with (folder() / "lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        yield
 
 
 def _build(image: Image) -> None:
@@ -68,6 +75,7 @@ def _build(image: Image) -> None:
         _copy(building)
         _add_packages(building, shipped().agent.packages)
         _furnish(building, shipped().agent)
+        _add_program(building)
     # The name must not outlive a power cut that its contents did not.
     _run(["sync", "--file-system", str(building)])
     building.rename(target)
@@ -115,6 +123,17 @@ def _furnish(root: Path, contents: Contents) -> None:
     for own in ("etc/hostname", "etc/resolv.conf"):
         with suppress(FileNotFoundError):
             (root / own).unlink()
+
+
+def _add_program(root: Path) -> None:
+    """The agent, started at every boot from a medium that has a ticket; and a lldpd that listens and says nothing."""
+    for name, content in program().items():
+        (root / PROGRAM / name).parent.mkdir(parents=True, exist_ok=True)
+        (root / PROGRAM / name).write_bytes(content)
+    units = root / "etc/systemd/system"
+    (units / UNIT).write_bytes(data(UNIT))
+    (units / "multi-user.target.wants" / UNIT).symlink_to(f"../{UNIT}")
+    (root / "etc/default/lldpd").write_text('DAEMON_ARGS="-r"\n')
 
 
 def _run(command: list[str]) -> None:

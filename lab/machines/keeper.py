@@ -5,20 +5,22 @@ powers itself off or restarts is seen by the BMC.
 """
 
 import asyncio
-import contextlib
 import logging
+import shutil
 import time
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from lab.machines import body, cgroups, drives, network
+from lab.machines import body, cgroups, drives, hardware, medium, network
 from lab.machines.body import Body, NothingToBoot
-from lab.machines.booting import Disk, Live, Offers, Source, boot_order
+from lab.machines.booting import Disk, Offers, Remote, Source, Stick, boot_order
 from lab.machines.drives import Drive
 from lab.machines.fabric import Fabric
+from lab.machines.medium import Inserted, NoMedium
 from lab.machines.runs import CONSOLE, NAMESPACES, Run
 from lab.virtual.machine import Machine
+from lab.virtual.media import BOOTS_FROM
 from lab.virtual.options import Image
 
 log = logging.getLogger("lab.machines")
@@ -49,6 +51,10 @@ class Keeper:
         self._wanted = False
         self._standing = False
         self._watching: asyncio.Task[None] | None = None
+
+    @property
+    def _folder(self) -> Path:
+        return self._place.run.folder / self._machine.name
 
     def follow(self) -> None:
         """Takes up the power as it is, and every change of it from now on."""
@@ -101,12 +107,17 @@ class Keeper:
         await asyncio.to_thread(network.plug_in, server, namespace, place.run.management, place.number)
         await place.fabric.insert(server)
         fitted = await asyncio.to_thread(self._attach)
+        await asyncio.to_thread(hardware.write, self._machine, fitted, self._folder)
         for source in boot_order(self._machine.booted_by["target"], list(fitted), self._offers()):
             if not self._wanted:
                 return
-            with contextlib.suppress(NothingToBoot):
+            try:
                 self._body = await body.start(await asyncio.to_thread(self._plan, source, fitted))
                 break
+            except NothingToBoot:
+                continue
+            except NoMedium as error:
+                self._machine.note({"what": "boot-source", "from": str(source), "failed": str(error)})
         else:
             self._machine.note({"what": "boot", "from": "nothing bootable"})
             return
@@ -124,16 +135,48 @@ class Keeper:
         return fitted
 
     def _offers(self) -> Offers:
-        """What is plugged in beside the drives. Virtual media and network boot have their places here."""
-        return Offers(usb=self._machine.stick)
+        """What is plugged in beside the drives, and what the network has. Nothing answers a DHCP request there: HTTP boot needs an URL."""
+        machine, by = self._machine, self._machine.booted_by
+        return Offers(
+            stick=Stick(machine.stick) if machine.stick else None,
+            cd=self._virtual("Cd"),
+            usb=self._virtual("Usb"),
+            network=Remote(by["http_uri"], "network") if by["target"] == "UefiHttp" and by["http_uri"] else None,
+        )
+
+    def _virtual(self, target: Literal["Cd", "Usb"]) -> Remote | None:
+        slot = BOOTS_FROM[target]
+        url = self._machine.media.inserted(slot).get("image", "")
+        return Remote(url, "cd" if target == "Cd" else "usb", slot) if url else None
+
+    def _read(self, source: Remote) -> Inserted:
+        """The medium, read by the BMC, or through the server's own port. Raises `NoMedium`."""
+
+        def still() -> bool:
+            return self._wanted and (
+                not source.slot or self._machine.media.inserted(source.slot).get("image") == source.url
+            )
+
+        run, iso = self._place.run, self._folder / "medium.iso"
+        reader = run.management if source.slot else run.namespace(self._machine.name)
+        self._take_medium_out()
+        network.inside(reader, lambda: medium.fetch(source.url, iso, still))
+        return medium.insert(iso, self._folder / "medium")
+
+    def _take_medium_out(self) -> None:
+        iso = self._folder / "medium.iso"
+        drives.detach(drives.devices_on(iso))
+        iso.unlink(missing_ok=True)
+        shutil.rmtree(self._folder / "medium", ignore_errors=True)
 
     def _plan(self, source: Source, fitted: dict[str, Path]) -> body.Plan:
-        run, server = self._place.run, self._machine.spec
-        folder = run.folder / server.name
-        for part in ("root", "ram", "seed"):
+        run, server, folder = self._place.run, self._machine.spec, self._folder
+        for part in ("root", "ram", "seed", "live"):
             (folder / part).mkdir(parents=True, exist_ok=True)
+        inserted = self._read(source) if isinstance(source, Remote) else None
         groups = cgroups.make(f"{run.cgroup}/{server.name}")
-        cgroups.keep_from(groups, fitted.values())
+        cgroups.keep_from(groups, [*fitted.values(), *([inserted.device] if inserted else [])])
+        shown = [(folder / name, where) for name, where in hardware.SEEN_AT.items()]
         binds = [(device, drives.node_of(name)) for name, device in fitted.items()]
         plan = body.Plan(
             name=run.machine(server.name),
@@ -144,8 +187,10 @@ class Keeper:
             ram=folder / "ram",
             console=folder / CONSOLE,
             binds=binds,
+            shown=[*shown, *([(inserted.files, medium.SEEN_AT)] if inserted else [])],
             disk=fitted[source.drive] if isinstance(source, Disk) else None,
-            lower=self._place.images[source.image] if isinstance(source, Live) else None,
+            lower=self._place.images[source.image] if isinstance(source, Stick) else folder / "live",
+            medium=inserted.device if inserted else None,
             seed=folder / "seed",
         )
         _plant(folder / "seed", server.name, self._place.key)
@@ -173,6 +218,7 @@ class Keeper:
         if self._body is not None:
             await self._body.ended()
             self._body = None
+        await asyncio.to_thread(self._take_medium_out)
         await self._place.fabric.take_out(self._machine.spec)
         await asyncio.to_thread(network.pull_out, run.namespace(name), run.management, self._place.number)
         self._standing = False

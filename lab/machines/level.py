@@ -9,7 +9,9 @@ from lab.machines import images, network, runs
 from lab.machines.fabric import Fabric
 from lab.machines.keeper import Keeper, Place, attach_drives
 from lab.machines.login import login_key
+from lab.machines.media import DiskMedia
 from lab.machines.runs import Run
+from lab.virtual.drives import MediaOf
 from lab.virtual.options import Image
 from lab.virtual.sitefile import Site
 from lab.virtual.world import World
@@ -24,6 +26,11 @@ class Machines:
         self._fabric: Fabric | None = None
         self._keepers: list[Keeper] = []
         self._keeping: list[asyncio.Task[None]] = []
+
+    @property
+    def media_of(self) -> MediaOf:
+        media = DiskMedia(self._drives)
+        return lambda _server, _kept: media
 
     def open(self) -> None:
         """Ends what killed runs left, makes the management namespace and moves this process into it."""

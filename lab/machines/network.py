@@ -6,6 +6,8 @@ nothing else. A server's namespace lasts from power-on to power-off, so that no 
 """
 
 import os
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from ipaddress import IPv4Address, IPv4Network
 
 from lab.machines import tools
@@ -103,3 +105,9 @@ def enter(namespace: str) -> None:
         os.setns(descriptor, os.CLONE_NEWNET)
     finally:
         os.close(descriptor)
+
+
+def inside[R](namespace: str, work: Callable[[], R]) -> R:
+    """Does something in the namespace, on a thread that ends with it. Raises what the work raises."""
+    with ThreadPoolExecutor(1, initializer=enter, initargs=(namespace,)) as there:
+        return there.submit(work).result()

@@ -18,6 +18,11 @@ FILES = {"lab-init": "sbin/lab-init", "sshd.conf": "etc/ssh/sshd_config.d/lab.co
 """Files of `data/` and where they lie in every image."""
 
 
+UNIT = "edgewright-agent.service"
+PROGRAM = "usr/lib/edgewright/agent"
+"""Where the agent lies in the agent's image."""
+
+
 class Contents(Declared):
     """Debian packages, and the units that are masked."""
 
@@ -36,12 +41,20 @@ class Recipe(Declared):
         """Twelve digits that differ when anything differs that the image is made of; not the packages' versions."""
         parts = [FORMAT, platform.machine(), self.suite, self.left_out, self.base.model_dump()]
         parts += [data(name).decode() for name in sorted(FILES)]
-        parts += [self.agent.model_dump()] if image is Image.AGENT else []
+        if image is Image.AGENT:
+            parts += [self.agent.model_dump(), data(UNIT).decode()]
+            parts += [[name, content.decode()] for name, content in sorted(program().items())]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
 
 
 def data(name: str) -> bytes:
     return files("lab.machines").joinpath("data", name).read_bytes()
+
+
+@cache
+def program() -> dict[str, bytes]:
+    """The agent's files by name."""
+    return {file.name: file.read_bytes() for file in files("agent").iterdir() if file.name.endswith(".py")}
 
 
 @cache

@@ -92,7 +92,7 @@ def end(run: Run) -> None:
     cgroups.remove(run.cgroup)
     for namespace in NAMESPACES.glob(f"{run.namespace('')}*"):
         tools.run("ip", "netns", "delete", namespace.name)
-    drives.detach(drives.devices_below(Path(run.drives)))
+    drives.detach(drives.devices_below(Path(run.drives)) + drives.devices_below(run.folder))
     for left in _NSPAWN.glob(f"*/{run.machine('')}*"):
         shutil.rmtree(left, ignore_errors=True)
     (run.folder / "run.json").replace(run.folder / "run.ended")

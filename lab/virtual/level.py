@@ -3,6 +3,7 @@
 from pathlib import Path
 from typing import Any, Protocol
 
+from lab.virtual.drives import KeptMedia, MediaOf
 from lab.virtual.options import LevelName
 from lab.virtual.sitefile import Site
 from lab.virtual.world import World
@@ -10,6 +11,11 @@ from lab.virtual.world import World
 
 class Level(Protocol):
     """Called in this order by the lab process: `open`, `start`, `stop`."""
+
+    @property
+    def media_of(self) -> MediaOf:
+        """What is on the drives of a server."""
+        ...
 
     def open(self) -> None:
         """Before any device listens: makes what they listen in. Raises what keeps the level from standing."""
@@ -30,6 +36,10 @@ class Level(Protocol):
 
 class Sim:
     """Nothing stands behind the endpoints: power and boots are states and delays."""
+
+    @property
+    def media_of(self) -> MediaOf:
+        return KeptMedia
 
     def open(self) -> None:
         """The host's own loopback has every address."""

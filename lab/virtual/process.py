@@ -34,7 +34,8 @@ async def serve(options: Options) -> None:
     with _admin_socket(options.admin_port) as admin:
         try:
             level.open()
-            await _serve(options, World(site, state, time_factor=options.time_factor), level, admin, stopped)
+            world = World(site, state, time_factor=options.time_factor, media_of=level.media_of)
+            await _serve(options, world, level, admin, stopped)
         finally:
             await level.stop()
 

@@ -10,6 +10,7 @@ unset IFS
 if [ -n "$DISK" ]; then
     mount -t ext4 "$DISK" "$ROOT" 2>/dev/null || exit 98
 else
+    [ -z "$MEDIUM" ] || mount -t squashfs -o ro "$MEDIUM" "$LOWER" || exit 98
     mount -t tmpfs -o mode=755 ram "$RAM" || exit 96
     mkdir "$RAM/upper" "$RAM/work"
     mount -t overlay -o "lowerdir=$LOWER,upperdir=$RAM/upper,workdir=$RAM/work" live "$ROOT" || exit 96

@@ -2,24 +2,30 @@
 
 import pytest
 
-from lab.machines.booting import Disk, Live, Offers, Source, boot_order
+from lab.machines.booting import Disk, Offers, Remote, Source, Stick, boot_order
 from lab.virtual.options import Image
 
 D0, D1 = Disk("NVMe0"), Disk("NVMe1")
-USB, CD, NETWORK = Live(Image.AGENT, "usb"), Live(Image.AGENT, "cd"), Live(Image.AGENT, "network")
-ALL = Offers(usb=Image.AGENT, cd=Image.AGENT, network=Image.AGENT)
+URL = "http://127.0.0.1:8000/agent.iso"
+STICK, USB, CD, NETWORK = (
+    Stick(Image.AGENT),
+    Remote(URL, "usb", "USB1"),
+    Remote(URL, "cd", "CD1"),
+    Remote(URL, "network"),
+)
+ALL = Offers(stick=STICK, usb=USB, cd=CD, network=NETWORK)
 
 
 @pytest.mark.parametrize(
     ("target", "offers", "expected"),
     [
         ("None", Offers(), (D0, D1)),
-        ("None", ALL, (D0, D1, CD, USB, NETWORK)),
-        ("Hdd", ALL, (D0, D1, CD, USB, NETWORK)),
-        ("Usb", ALL, (USB, D0, D1, CD, NETWORK)),
-        ("Cd", ALL, (CD, D0, D1, USB, NETWORK)),
-        ("Pxe", ALL, (NETWORK, D0, D1, CD, USB)),
-        ("UefiHttp", ALL, (NETWORK, D0, D1, CD, USB)),
+        ("None", ALL, (D0, D1, CD, STICK, USB, NETWORK)),
+        ("Hdd", ALL, (D0, D1, CD, STICK, USB, NETWORK)),
+        ("Usb", ALL, (STICK, USB, D0, D1, CD, NETWORK)),
+        ("Cd", ALL, (CD, D0, D1, STICK, USB, NETWORK)),
+        ("UefiHttp", ALL, (NETWORK, D0, D1, CD, STICK, USB)),
+        ("Pxe", Offers(), (D0, D1)),
         ("Cd", Offers(), (D0, D1)),
         ("BiosSetup", ALL, ()),
         ("UefiShell", ALL, ()),
