@@ -90,4 +90,8 @@ class _Inside:
 def site_with_boot_server(machines: MachinesSite, folder: Path) -> Iterator[Site]:
     """What listens is in the management namespace; the test itself is where the lab's admin interface is."""
     with network.inside(machines.namespace, BootServer) as boots:
-        yield Site(machines, boots, folder)
+        try:
+            yield Site(machines, boots, folder)
+        finally:
+            for medium in folder.glob("*.iso"):
+                medium.unlink()  # a hundred megabytes each

@@ -19,17 +19,18 @@ CHANGES = {
     "left_out": ("/usr/share/doc/*",),
     "base": Contents(packages=("systemd-sysv",), masked=()),
 }
-SMALL = """
+SMALL = '''
 import sys
 from lab.machines import images, recipe
 from lab.machines import images
 from lab.machines.recipe import Contents
 images._add_packages = lambda root, packages: (root / "usr/bin/added").touch()
-images._bootstrap = lambda root: images._run(["cp", "--archive", sys.argv[1], str(root)])
+part = """mkdir -p "$2/usr/sbin" "$2/proc" && ln -s usr/sbin "$2/sbin" && cp -a "$1/etc" "$2" && cp -a "$1/usr/bin" "$2/usr" """
+images._bootstrap = lambda root: images._run(["sh", "-c", part, "sh", sys.argv[1], str(root)])
 for image, root in images.ensure(lambda what: print(what, flush=True)).items():
     print(image, root, flush=True)
-"""
-"""Builds of a copy of the base instead of packages, which the set-up has built from: what is tested is how, not what of."""
+'''
+"""Builds of a piece of the base instead of packages, which the set-up has built from: what is tested is how, not what of."""
 
 
 @pytest.mark.parametrize("field", CHANGES)
