@@ -46,3 +46,10 @@ def rack(standing_rack: MachinesSite) -> Iterator[MachinesSite]:
             standing_rack.power(server.name, "on")
     yield standing_rack
     standing_rack.process.call("DELETE", "/faults")
+
+
+@pytest.fixture(scope="session")
+def one(machines_level: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MachinesSite]:
+    """A site of one server with empty drives and nothing in its USB ports; each test leaves it as it likes, on or off."""
+    with machines_site("one-ru", tmp_path_factory.mktemp("one")) as site:
+        yield site
