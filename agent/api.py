@@ -20,14 +20,14 @@ from typing import Any
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from agent import VERSION, drives, inventory
-from agent.erasing import erase
+from agent.erasing import erase, mark
 from agent.installing import write_image
 from agent.jobs import Jobs, Work
 from agent.ticket import Ticket
 from agent.tools import Failed, Refused
 from agent.trials import test
 
-WORKS: dict[str, Work] = {"test": test, "write-image": write_image, "erase": erase}
+WORKS: dict[str, Work] = {"test": test, "write-image": write_image, "mark": mark, "erase": erase}
 _LARGEST = 8 << 20
 _SLOW_S = 30.0
 

@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import mmap
 import os
 import random
 import re
@@ -108,26 +109,37 @@ def samples(drive: Drive, count: int, size: int, seed: int) -> list[dict[str, An
 
     Read past the page cache: what the drive says, not what this system remembers.
     """
-    blocks = drive.size_bytes // size
-    if not 0 < size <= 1 << 20 or size % 4096 or not 0 < count <= 65536 or blocks < 1:
-        raise Refused("samples-impossible", f"{count} samples of {size} bytes cannot be read from {drive.node}.")
-    chosen = random.Random(seed)
-    numbers = sorted({0, blocks - 1, *(chosen.randrange(blocks) for _ in range(max(0, count - 2)))})
     found: list[dict[str, Any]] = []
     with Raw(drive.node, os.O_RDONLY, size) as raw:
-        for number in numbers:
-            content = raw.read_at(number * size)
+        for offset in places(drive, count, size, seed):
+            content = raw.read_at(offset)
             zero = not content.strip(b"\0")
-            found.append({"offset": number * size, "zero": zero, "sha256": hashlib.sha256(content).hexdigest()})
+            found.append({"offset": offset, "zero": zero, "sha256": hashlib.sha256(content).hexdigest()})
     return found
+
+
+def mark(drive: Drive, count: int, size: int, seed: int) -> None:
+    """Writes noise into the places of the samples: whatever erases the drive has something to erase there."""
+    noise = random.SystemRandom()
+    with Raw(drive.node, os.O_WRONLY | os.O_EXCL, size) as raw:
+        for offset in places(drive, count, size, seed):
+            raw.write_at(offset, noise.randbytes(size))
+        raw.sync()
+
+
+def places(drive: Drive, count: int, size: int, seed: int) -> list[int]:
+    """Raises `Refused` if there are no such samples."""
+    blocks = drive.size_bytes // size if size > 0 else 0
+    if not 0 < size <= 1 << 20 or size % 4096 or not 0 < count <= 65536 or blocks < 1:
+        raise Refused("samples-impossible", f"{count} samples of {size} bytes are impossible on {drive.node}.")
+    chosen = random.Random(seed)
+    return [n * size for n in sorted({0, blocks - 1, *(chosen.randrange(blocks) for _ in range(max(0, count - 2)))})]
 
 
 class Raw:
     """A device opened past the page cache, with one buffer that direct reads and writes ask for."""
 
     def __init__(self, node: Path, flags: int, size: int) -> None:
-        import mmap
-
         self._buffer = mmap.mmap(-1, size)
         self._descriptor = os.open(node, flags | os.O_DIRECT)
 
@@ -140,6 +152,9 @@ class Raw:
     def write_at(self, offset: int, content: bytes) -> None:
         self._buffer[:] = content
         os.pwritev(self._descriptor, [self._buffer], offset)
+
+    def sync(self) -> None:
+        os.fsync(self._descriptor)
 
     def __enter__(self) -> "Raw":
         return self

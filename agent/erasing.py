@@ -44,3 +44,13 @@ def erase(order: Order, job: Job) -> dict[str, Any]:
         "sample_bytes": _BLOCK,
         "seed": seed,
     }
+
+
+def mark(order: Order, job: Job) -> dict[str, Any]:
+    """Noise in the places of the order's samples, read back. What was there is lost."""
+    drive = drives.untouched(drives.by_serial(str(order["drive"])))
+    which = int(order["count"]), int(order["size"]), int(order["seed"])
+    job.at(1, f"marking {drive.node}, {drive.serial}")
+    drives.mark(drive, *which)
+    job.at(60, "reading the marks")
+    return {"serial": drive.serial, "samples": drives.samples(drive, *which)}

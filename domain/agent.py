@@ -10,6 +10,7 @@ from typing import Protocol
 from pydantic import SecretStr
 
 from domain.agent_work import (
+    DriveMark,
     DriveSamples,
     DriveWiped,
     HardwareTest,
@@ -159,6 +160,10 @@ class ServerAgent(Protocol):
             AgentDriveMissing, AgentDriveBusy, AgentRefused: nothing was begun.
             AgentJobFailed: begun, and ended badly. AgentJobUnfinished, AgentJobLost: call again.
         """
+        ...
+
+    def mark_drive(self, order: DriveMark, *, patience_s: float, beat: Beat = no_beat) -> DriveSamples:
+        """Writes noise into the places of samples, and reads it back: what was there is lost. Raises as `write_image`."""
         ...
 
     def wipe_drive(self, order: Wipe, *, patience_s: float, beat: Beat = no_beat) -> DriveWiped:

@@ -107,6 +107,17 @@ class DriveSamples(Model):
         return tuple(sample.offset for sample in self.samples if not sample.zero)
 
 
+class DriveMark(Model):
+    """Noise in the places of these samples: whatever erases the drive then has something to erase there."""
+
+    key: str
+    kind: Literal["mark"] = "mark"
+    drive: SerialNumber
+    count: int = Field(default=64, gt=1)
+    size: int = Field(default=4096, gt=0)
+    seed: int = 0
+
+
 class TestName(StrEnum):
     __test__ = False
 

@@ -26,6 +26,7 @@ from domain.agent import (
 )
 from domain.agent_work import (
     AgentJob,
+    DriveMark,
     DriveSamples,
     DriveWiped,
     HardwareTest,
@@ -114,6 +115,10 @@ class AgentClient:
     def write_image(self, order: ImageWrite, *, patience_s: float, beat: Beat = no_beat) -> ImageWritten:
         """See `ServerAgent`."""
         return self._carried_out(order.key, order, ImageWritten, patience_s, beat)
+
+    def mark_drive(self, order: DriveMark, *, patience_s: float, beat: Beat = no_beat) -> DriveSamples:
+        """See `ServerAgent`."""
+        return self._carried_out(order.key, order, DriveSamples, patience_s, beat)
 
     def wipe_drive(self, order: Wipe, *, patience_s: float, beat: Beat = no_beat) -> DriveWiped:
         """See `ServerAgent`."""

@@ -17,7 +17,16 @@ from domain.agent import (
     AgentJobUnfinished,
     AgentOfAnotherBoot,
 )
-from domain.agent_work import HardwareTest, ImageWrite, PlacedFile, TestName, Wipe, WipeMethod
+from domain.agent_work import DriveMark, HardwareTest, ImageWrite, PlacedFile, TestName, Wipe, WipeMethod
+from domain.bmc_work import ErasableDrive, EraseMethod
+from domain.sanitisation import (
+    DriveFault,
+    ErasedDrive,
+    ErasePolicy,
+    ExpectedDrive,
+    judge_sanitisation,
+    plan_sanitisation,
+)
 from lab.machines import packed
 from lab.machines.login import login_key
 from tests.lab.machines.agent_fixtures import PATIENCE_S, SERVERS_SEE_US_AT, Site, site_with_boot_server
@@ -185,31 +194,50 @@ def test_only_who_has_the_ticket_of_this_boot_speaks_to_it(one: MachinesSite, bo
     assert one.ssh(NAME, "curl -sk https://127.0.0.1:8443/v1/inventory").stdout.startswith('{"error": "token-refused"')
 
 
-def test_the_bmcs_erase_really_empties_the_disk_and_a_lying_drives_does_not(one: MachinesSite, booted: Booted) -> None:
-    drives = {drive["name"]: drive["serial"] for drive in one.process.call("GET", f"/devices/{NAME}")["drives"]}
-
+def test_the_bmcs_erase_really_empties_the_disk_and_a_lying_drive_is_found_out(
+    one: MachinesSite, booted: Booted
+) -> None:
     site, agent = booted.site, booted.agent
-    for node in ("nvme0n1", "nvme1n1"):
-        one.ssh(NAME, f"yes marker-{node} | head -c 1M | dd of=/dev/{node} bs=1M seek=777 conv=notrunc,fsync")
-    assert holds(file_of(one, drives["NVMe0"]), b"marker-nvme0n1")
-    lie = {"kind": "drive-lies-erase", "target": NAME, "arguments": {"part": "NVMe1"}}
-    one.process.call("POST", "/faults", lie)
+    drives = {drive["name"]: drive["serial"] for drive in one.process.call("GET", f"/devices/{NAME}")["drives"]}
+    offered = [
+        ErasableDrive(slot=name, serial=serial, methods=(EraseMethod.CRYPTOGRAPHIC,)) for name, serial in drives.items()
+    ]
+    recorded = [ExpectedDrive(slot=name, serial=serial) for name, serial in drives.items()]
+    plan = plan_sanitisation(recorded, offered, agent.read_inventory().drives, ErasePolicy())
+    assert plan.faults == ()
+
+    marks = {
+        serial: agent.mark_drive(DriveMark(key=f"mark-{serial}", drive=serial, seed=5), patience_s=PATIENCE_S)
+        for serial in drives.values()
+    }
+    one.ssh(NAME, "yes marker-9041 | head -c 1M | dd of=/dev/nvme0n1 bs=1M seek=777 conv=notrunc,fsync")
+    assert holds(file_of(one, drives["NVMe0"]), b"marker-9041")
+    one.process.call("POST", "/faults", {"kind": "drive-lies-erase", "target": NAME, "arguments": {"part": "NVMe1"}})
     for name in drives:
         erase = f"/redfish/v1/Chassis/chassis/Drives/{name}/Actions/Drive.SecureErase"
         site.do(NAME, "POST", erase, {"SanitizationType": "CryptographicErase"})
-    shown = "/redfish/v1/Chassis/chassis/Drives/NVMe{}"
-    for number in (0, 1):
-        wait_until(
-            lambda n=number: not one.redfish(NAME, "GET", shown.format(n))[1].get("Operations"),
-            "the BMC says that it is erased",
-            20,
-        )
-    # Looked for on the file, and by the agent on the raw device, behind the server's own memory of it.
-    assert is_empty(file_of(one, drives["NVMe0"]))
-    assert holds(file_of(one, drives["NVMe1"]), b"marker-nvme1n1")
-    looked = one.ssh(NAME, "dd if=/dev/nvme0n1 bs=1M skip=777 count=1 status=none | tr -d '\\0' | wc -c").stdout
-    assert looked.strip() == "0"
-    shown_now = {d["name"]: d["content"] for d in one.process.call("GET", f"/devices/{NAME}")["drives"]}
-    assert shown_now == {"NVMe0": "", "NVMe1": f"something at byte {777 << 20}"}
+    for name in drives:
+        shown = f"/redfish/v1/Chassis/chassis/Drives/{name}"
+        wait_until(lambda at=shown: not one.redfish(NAME, "GET", at)[1].get("Operations"), f"{name} says Done", 20)
     one.process.call("DELETE", "/faults")
+
+    # Looked for on the file behind the drive, and by the agent on the raw device.
+    assert is_empty(file_of(one, drives["NVMe0"]))
+    assert not is_empty(file_of(one, drives["NVMe1"]))
+    done = [
+        ErasedDrive(
+            serial=serial,
+            by="firmware",
+            method=EraseMethod.CRYPTOGRAPHIC,
+            marks=marks[serial],
+            after=agent.read_samples(serial, seed=5),
+            seed=5,
+        )
+        for serial in drives.values()
+    ]
+    judged = judge_sanitisation("lab-one-ru", "EWL1U0001", "op-1", plan, done)
+    assert not judged.complete
+    assert [(fault.serial, fault.fault) for fault in judged.faults] == [(drives["NVMe1"], DriveFault.STILL_THERE)]
+    assert [entry.subjects for entry in judged.evidence] == [("EWL1U0001", drives["NVMe0"])]
     agent.wipe_drive(Wipe(key="clean", drive=drives["NVMe1"]), patience_s=PATIENCE_S)
+    assert is_empty(file_of(one, drives["NVMe1"]))
