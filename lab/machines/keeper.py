@@ -56,6 +56,10 @@ class Keeper:
     def _folder(self) -> Path:
         return self._place.run.folder / self._machine.name
 
+    @property
+    def _iso(self) -> Path:
+        return self._place.run.media / f"{self._machine.name}.iso"
+
     def follow(self) -> None:
         """Takes up the power as it is, and every change of it from now on."""
         self._machine.power_observers.append(self._power_changed)
@@ -157,16 +161,16 @@ class Keeper:
                 not source.slot or self._machine.media.inserted(source.slot).get("image") == source.url
             )
 
-        run, iso = self._place.run, self._folder / "medium.iso"
+        run, iso = self._place.run, self._iso
+        iso.parent.mkdir(exist_ok=True, mode=0o700)
         reader = run.management if source.slot else run.namespace(self._machine.name)
         self._take_medium_out()
         network.inside(reader, lambda: medium.fetch(source.url, iso, still))
         return medium.insert(iso, self._folder / "medium")
 
     def _take_medium_out(self) -> None:
-        iso = self._folder / "medium.iso"
-        drives.detach(drives.devices_on(iso))
-        iso.unlink(missing_ok=True)
+        drives.detach(drives.devices_on(self._iso))
+        self._iso.unlink(missing_ok=True)
         shutil.rmtree(self._folder / "medium", ignore_errors=True)
 
     def _plan(self, source: Source, fitted: dict[str, Path]) -> body.Plan:

@@ -51,6 +51,11 @@ class Run:
         return FOLDER / self.id
 
     @property
+    def media(self) -> Path:
+        """Of boot media that were read; beside the drives, since /run is often in memory and small."""
+        return Path(self.drives).with_name("media")
+
+    @property
     def management(self) -> str:
         """The namespace of BMCs and switches' management, and of whoever may talk to them."""
         return self.namespace("mgmt")
@@ -92,7 +97,8 @@ def end(run: Run) -> None:
     cgroups.remove(run.cgroup)
     for namespace in NAMESPACES.glob(f"{run.namespace('')}*"):
         tools.run("ip", "netns", "delete", namespace.name)
-    drives.detach(drives.devices_below(Path(run.drives)) + drives.devices_below(run.folder))
+    drives.detach(drives.devices_below(Path(run.drives)) + drives.devices_below(run.media))
+    shutil.rmtree(run.media, ignore_errors=True)
     for left in _NSPAWN.glob(f"*/{run.machine('')}*"):
         shutil.rmtree(left, ignore_errors=True)
     (run.folder / "run.json").replace(run.folder / "run.ended")

@@ -121,7 +121,7 @@ def left_of(run_id: str, drives: Path) -> dict[str, list[str]]:
         "loop devices": [
             str(file.parent)
             for file in Path("/sys/block").glob("loop*/loop/backing_file")
-            if file.read_text().startswith(str(drives))
+            if file.read_text().startswith((str(drives), str(drives.with_name("media"))))
         ],
         "files": [str(file) for file in Path("/run").rglob(f"*{mark}*")] + [str(f) for f in runs.FOLDER.glob(run_id)],
         "processes": [],

@@ -9,8 +9,9 @@ import pytest
 
 from domain.agent import AgentOfAnotherServer
 from lab.machines import network
+from lab.virtual import running
 from tests.lab.machines.agent_fixtures import CD, site_with_boot_server
-from tests.lab.machines.machine_fixtures import MachinesSite
+from tests.lab.machines.machine_fixtures import MachinesSite, left_of, machines_site
 
 pytestmark = [pytest.mark.machines, pytest.mark.xdist_group("machines")]
 NAME = "r1-s01"
@@ -102,3 +103,19 @@ def test_a_medium_that_was_made_for_another_server_is_found_out(one: MachinesSit
         site.boot_from(NAME, "Cd")
         with site.agent(ticket) as agent, pytest.raises(AgentOfAnotherServer, match=r"EW-OTHER.*EWL1U0001"):
             agent.read_inventory()
+
+
+def test_a_killed_lab_leaves_nothing_of_a_medium(machines_level: None, tmp_path: Path) -> None:
+    with machines_site("one-ru", tmp_path) as machines, site_with_boot_server(machines, tmp_path) as site:
+        ticket, killed = site.ticket(NAME), machines.run_id
+        drives = machines.options.home / "lab/sites/lab-one-ru/drives"
+        site.insert(NAME, site.medium(ticket))
+        site.boot_from(NAME, "Cd")
+        with site.agent(ticket) as agent:
+            assert agent.identity().boot == ticket.boot
+        medium = drives.with_name("media") / f"{NAME}.iso"
+        assert medium.exists()
+        machines.kill()
+        running.clean_up()
+        assert left_of(killed, drives) == {}
+        assert not medium.exists()
