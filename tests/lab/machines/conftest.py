@@ -52,4 +52,5 @@ def rack(standing_rack: MachinesSite) -> Iterator[MachinesSite]:
 def one(machines_level: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[MachinesSite]:
     """A site of one server with empty drives and nothing in its USB ports; each test leaves it as it likes, on or off."""
     with machines_site("one-ru", tmp_path_factory.mktemp("one")) as site:
+        site.wait_for_boot("r1-s01", 1)  # it is on from the beginning, and finds nothing
         yield site
