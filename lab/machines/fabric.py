@@ -6,38 +6,39 @@ be is planned anew and the difference is made.
 
 import asyncio
 import logging
+from collections.abc import Mapping
 from pathlib import Path
 
-from lab.machines import network, tools
-from lab.machines.plan_fabric import BRIDGE, Ports, inserted, lasting, speakers, wiring
+from lab.machines import network
+from lab.machines.plan_fabric import UPLINK, Ports, hardware, inserted, lasting, speakers, wiring
 from lab.machines.runs import Run
 from lab.machines.seen import Seen
 from lab.machines.speakers import Speakers
+from lab.machines.switching.plane import DataPlane
 from lab.machines.wires import Wires
-from lab.virtual.sitefile import PortRef, Server, Switch, SwitchRole
-from lab.virtual.world import SwitchBody, World
+from lab.virtual.options import Image
+from lab.virtual.sitefile import PortRef, Server, SwitchRole
+from lab.virtual.world import World
 
 log = logging.getLogger("lab.machines")
 HAND_S = 2.0
 """How long a port is dark while a hand moves its plug; lldpd then mostly forgets the neighbour at once."""
 AGAIN_S = 2.0
-UPLINK = "uplink"
-_CENTISECONDS = 100
-_LOOP_SAFE = f"stp_state 1 forward_delay {2 * _CENTISECONDS} ageing_time {1800 * _CENTISECONDS}"
-"""Cumulus runs RSTP on every bridge, and so long remembers addresses. The kernel has only STP, here with its shortest delay."""
 
 
 class Fabric:
-    """One run's. `start` it before any server is on, then let `keep` run. `image`: the root file system that has lldpd."""
+    """One run's. `start` it before any server is on, then let `keep` run. `images`: the root file systems that have lldpd and FRR."""
 
-    def __init__(self, run: Run, world: World, image: Path) -> None:
+    def __init__(self, run: Run, world: World, images: Mapping[Image, Path]) -> None:
         self._run, self._world = run, world
         self._wires = Wires(run.namespace("wires"))
-        self._speakers = Speakers(run, image)
+        self._speakers = Speakers(run, images[Image.AGENT])
+        self._planes = {
+            name: DataPlane(run, body, hardware(world.site, body.spec), images[Image.SWITCH])
+            for name, body in world.switches.items()
+        }
         self._places: set[str] = set()
         self._lasting: frozenset[PortRef] = frozenset()
-        self._switch_ports: dict[PortRef, tuple[bool, bool]] = {}
-        self._bridges: set[str] = set()
         self._changed = asyncio.Event()
         self._alone = asyncio.Lock()
         self._left = False
@@ -46,13 +47,21 @@ class Fabric:
         """Makes all that stands for the whole run, still dark, and gives every switch its eyes."""
         await asyncio.to_thread(self._make)
         for name, body in self._world.switches.items():
-            body.sight = Seen(name, self._run.namespace(name), self._speakers)
+            body.sight = Seen(name, self._planes[name], self._speakers)
         self._world.observe_port(lambda _: self._touch())
+        self._world.observe_switch(self._touch_switch)
         self._world.faults.observe(lambda _fault, _seeded: self._touch())
         self._touch()
 
     async def keep(self) -> None:
-        """Follows the world. What fails is tried again."""
+        """Follows the world for as long as it is not cancelled; each switch goes at its own pace. What fails is tried again."""
+        async with asyncio.TaskGroup() as group:
+            for plane in self._planes.values():
+                plane.touch()
+                group.create_task(plane.keep())
+            await self._keep_wires()
+
+    async def _keep_wires(self) -> None:
         while True:
             await self._changed.wait()
             self._changed.clear()
@@ -85,6 +94,10 @@ class Fabric:
             await self._speakers.stop_in(place)
             await asyncio.to_thread(self._wires.remove, ports - self._lasting)
 
+    def _touch_switch(self, name: str) -> None:
+        if not self._left:
+            self._planes[name].touch()
+
     def _touch(self) -> None:
         if not self._left:
             self._changed.set()
@@ -103,13 +116,14 @@ class Fabric:
         self._wires.add(sockets)
         for switch in self._world.site.switches:
             network.let_route(self._run.namespace(switch.name))
+            if switch.role is SwitchRole.OUT_OF_BAND:
+                number = self._world.site.switches.index(switch) + 1
+                network.link_up_to(self._run.management, self._run.namespace(switch.name), UPLINK, number)
 
     # -- followed ------------------------------------------------------------------------------------------------
 
     async def _settle(self) -> None:
         """Those who speak are there before the light comes on, so that they are heard at once."""
-        for body in self._world.switches.values():
-            await asyncio.to_thread(self._obey, body)
         wanted = {
             name: speaker
             for name, speaker in speakers(self._world, self._run.namespace).items()
@@ -120,37 +134,5 @@ class Fabric:
         if await asyncio.to_thread(self._wires.loosen, wiring(self._world)):
             await asyncio.sleep(HAND_S)
         await asyncio.to_thread(self._wires.become, wiring(self._world))
-
-    def _obey(self, body: SwitchBody) -> None:
-        """A switch's ports as its applied configuration has them: up or down, in the bridge or not."""
-        site, namespace = self._world.site, self._run.namespace(body.spec.name)
-        if body.bridged and namespace not in self._bridges:
-            self._make_bridge(body.spec, namespace)
-        wanted = {
-            PortRef(body.spec.name, name): (body.running and name not in body.ports_down, name in body.bridged)
-            for name in site.port_names(body.spec.name)
-        }
-        changed = {port: to for port, to in wanted.items() if self._switch_ports.get(port, (False, False)) != to}
-        commands: list[str] = []
-        for port, (up, bridged) in sorted(changed.items()):
-            was_up, was_bridged = self._switch_ports.get(port, (False, False))
-            if bridged != was_bridged:
-                commands.append(f"link set {port.port} {f'master {BRIDGE}' if bridged else 'nomaster'}")
-            if up != was_up:
-                commands.append(f"link set {port.port} {'up' if up else 'down'}")
-        tools.batch(namespace, commands)
-        self._switch_ports |= changed
-
-    def _make_bridge(self, switch: Switch, namespace: str) -> None:
-        """An out-of-band switch's leads to the management network: BMCs reach that, and nothing else."""
-        tools.batch(
-            namespace,
-            [
-                f"link add {BRIDGE} address {switch.mac_base} type bridge {_LOOP_SAFE} mcast_snooping 0",
-                f"link set {BRIDGE} up",
-            ],
-        )
-        self._bridges.add(namespace)
-        if switch.role is SwitchRole.OUT_OF_BAND:
-            number = self._world.site.switches.index(switch) + 1
-            network.link_up_to(self._run.management, namespace, UPLINK, BRIDGE, number)
+        for plane in self._planes.values():
+            plane.touch()  # a switch shows the light of its ports to its VRFs

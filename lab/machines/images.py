@@ -73,9 +73,11 @@ def _build(image: Image) -> None:
         _furnish(building, shipped().base)
     else:
         _copy(building)
-        _add_packages(building, shipped().agent.packages)
-        _furnish(building, shipped().agent)
-        _add_program(building)
+        contents = shipped().on_base(image)
+        _add_packages(building, contents.packages)
+        _furnish(building, contents)
+        if image is Image.AGENT:
+            _add_program(building)
     # The name must not outlive a power cut that its contents did not.
     _run(["sync", "--file-system", str(building)])
     building.rename(target)

@@ -46,9 +46,9 @@ class Machines:
         for machine in world.machines.values():
             await asyncio.to_thread(attach_drives, machine, self._drives)
         found = {image: root for image in Image if (root := images.made(image))}
-        if Image.AGENT not in found:
+        if not {Image.AGENT, Image.SWITCH} <= found.keys():
             raise Rejected("The root file systems of machines are not built.", do="Run: edgewright lab images")
-        self._fabric = fabric = Fabric(self._run, world, found[Image.AGENT])
+        self._fabric = fabric = Fabric(self._run, world, found)
         await fabric.start()
         self._keeping.append(asyncio.create_task(fabric.keep()))
         public_key = login_key(self._state).with_suffix(".pub").read_text()

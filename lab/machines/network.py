@@ -49,17 +49,17 @@ def make_namespace(namespace: str) -> None:
 
 def let_route(namespace: str) -> None:
     """As every switch does: whether anything is routed is up to addresses and routes."""
-    tools.run("ip", "netns", "exec", namespace, "sh", "-c", "echo 1 > /proc/sys/net/ipv4/ip_forward")
+    on = "for of in ipv4/ip_forward ipv6/conf/all/forwarding; do echo 1 > /proc/sys/net/$of; done"
+    tools.run("ip", "netns", "exec", namespace, "sh", "-c", on)
 
 
-def link_up_to(management: str, namespace: str, interface: str, bridge: str, number: int) -> None:
-    """A wire from an out-of-band switch's bridge into the management namespace, which passes nothing on.
+def link_up_to(management: str, namespace: str, interface: str, number: int) -> None:
+    """A wire from an out-of-band switch into the management namespace, which passes nothing on.
 
     `number`: names its end there, `oob1` ...
     """
     end = f"oob{number}"
     tools.batch(management, [f"link add {end} type veth peer name {interface} netns {namespace}", f"link set {end} up"])
-    tools.batch(namespace, [f"link set {interface} master {bridge}", f"link set {interface} up"])
 
 
 def plug_in(server: Server, namespace: str, management: str, number: int) -> None:

@@ -4,13 +4,14 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from lab.machines.speakers import Speaker
+from lab.machines.switching.kernel import Hardware
 from lab.machines.wires import Socket, Wiring
-from lab.virtual.sitefile import OtherSystem, PhysicalPort, PortRef, Server, Site, Switch
+from lab.virtual.sitefile import OtherSystem, PhysicalPort, PortRef, Server, Site, Switch, SwitchRole
 from lab.virtual.world import World
 
-BRIDGE = "br_default"
 type Place = Callable[[str], str]
 """The name of a namespace by what stands in it."""
+UPLINK = "uplink"
 
 
 @dataclass(frozen=True)
@@ -32,6 +33,12 @@ def lasting(site: Site, at: Place) -> list[Ports]:
                 parts.setdefault(part, []).append(port)
         found += [_of_part(server, f"{server.name}.{part}", ports, at) for part, ports in parts.items()]
     return found
+
+
+def hardware(site: Site, switch: Switch) -> Hardware:
+    """What the switch has whatever is configured. An out-of-band switch's uplink is in the bridge: BMCs reach that, and nothing else."""
+    ports = {name: site.switch_port_mac(switch, name) for name in sorted(site.port_names(switch.name))}
+    return Hardware(switch.mac_base, ports, (UPLINK,) if switch.role is SwitchRole.OUT_OF_BAND else ())
 
 
 def inserted(world: World, server: Server, at: Place) -> Ports:

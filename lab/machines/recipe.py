@@ -36,14 +36,20 @@ class Recipe(Declared):
     base: Contents
     agent: Contents
     """On top of the base."""
+    switch: Contents
+    """On top of the base."""
+
+    def on_base(self, image: Image) -> Contents:
+        """What an image has beside what the base has."""
+        return {Image.AGENT: self.agent, Image.SWITCH: self.switch}[image]
 
     def digest(self, image: Image) -> str:
         """Twelve digits that differ when anything differs that the image is made of; not the packages' versions."""
         parts = [FORMAT, platform.machine(), self.suite, self.left_out, self.base.model_dump()]
         parts += [data(name).decode() for name in sorted(FILES)]
+        parts += [self.on_base(image).model_dump()] if image is not Image.BASE else []
         if image is Image.AGENT:
-            parts += [self.agent.model_dump(), data(UNIT).decode()]
-            parts += [[name, content.decode()] for name, content in sorted(program().items())]
+            parts += [data(UNIT).decode(), [[name, content.decode()] for name, content in sorted(program().items())]]
         return hashlib.sha256(json.dumps(parts).encode()).hexdigest()[:12]
 
 

@@ -1,14 +1,17 @@
-"""What a switch sees at its ports, looked up in its namespace: links and MAC addresses from the kernel, neighbours from its lldpd."""
+"""What a switch sees at its ports, looked up in its namespaces: links and MAC addresses from the kernel, neighbours from its lldpd."""
 
 import asyncio
+import itertools
 import json
 import time
+from collections.abc import Iterable
 from typing import Any
 
 from lab.machines import tools
-from lab.machines.plan_fabric import BRIDGE
 from lab.machines.speakers import Speakers
+from lab.machines.switching.plane import DataPlane
 from lab.virtual.sight import LldpFrame
+from lab.virtual.switch.forwarding import DEFAULT
 
 FRESH_S = 0.5
 """For so long several requests share one look."""
@@ -17,8 +20,8 @@ FRESH_S = 0.5
 class Seen:
     """Fulfils `lab.virtual.sight.Sight`."""
 
-    def __init__(self, switch: str, namespace: str, speakers: Speakers) -> None:
-        self._switch, self._namespace, self._speakers = switch, namespace, speakers
+    def __init__(self, switch: str, plane: DataPlane, speakers: Speakers) -> None:
+        self._switch, self._plane, self._speakers = switch, plane, speakers
         self._up: frozenset[str] = frozenset()
         self._macs: dict[str, list[str]] = {}
         self._heard: dict[str, LldpFrame] = {}
@@ -29,10 +32,12 @@ class Seen:
         async with self._alone:
             if time.monotonic() - self._at < FRESH_S:
                 return
-            links, addresses, heard = await asyncio.gather(
-                self._ask("ip", "link", "show"), self._ask("bridge", "fdb", "show"), self._speakers.heard(self._switch)
+            links, heard, tables = await asyncio.gather(
+                self._ask(self._plane.namespace(DEFAULT), "ip", "link", "show"),
+                self._speakers.heard(self._switch),
+                asyncio.gather(*(self._ask(place, "bridge", "fdb", "show") for place in self._plane.namespaces())),
             )
-            self._up, self._macs, self._heard = links_up(links), learned(addresses), heard
+            self._up, self._macs, self._heard = links_up(links), learned(itertools.chain(*tables)), heard
             self._at = time.monotonic()
 
     def link_up(self, port: str) -> bool:
@@ -44,8 +49,8 @@ class Seen:
     def macs(self, port: str) -> list[str]:
         return self._macs.get(port, [])
 
-    async def _ask(self, tool: str, *question: str) -> list[dict[str, Any]]:
-        return json.loads(await asyncio.to_thread(tools.run, tool, "-n", self._namespace, "-j", *question))
+    async def _ask(self, namespace: str, tool: str, *question: str) -> list[dict[str, Any]]:
+        return json.loads(await asyncio.to_thread(tools.run, tool, "-n", namespace, "-j", *question))
 
 
 def links_up(shown: list[dict[str, Any]]) -> frozenset[str]:
@@ -53,10 +58,10 @@ def links_up(shown: list[dict[str, Any]]) -> frozenset[str]:
     return frozenset(link["ifname"] for link in shown if {"UP", "LOWER_UP"} <= set(link["flags"]))
 
 
-def learned(shown: list[dict[str, Any]]) -> dict[str, list[str]]:
-    """Addresses that the bridge learned, by port, of what `bridge -j fdb show` prints."""
+def learned(shown: Iterable[dict[str, Any]]) -> dict[str, list[str]]:
+    """Addresses that bridges learned from frames, by port, of what `bridge -j fdb show` prints."""
     found: dict[str, list[str]] = {}
     for entry in shown:
-        if entry.get("master") == BRIDGE and entry.get("state") != "permanent":
+        if "master" in entry and entry.get("state") != "permanent" and "extern_learn" not in entry["flags"]:
             found.setdefault(entry["ifname"], []).append(entry["mac"])
     return found

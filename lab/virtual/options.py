@@ -26,10 +26,11 @@ class LevelName(StrEnum):
 
 
 class Image(StrEnum):
-    """Root file systems that a machine can boot from a stick, a CD or the network."""
+    """Root file systems that a machine can boot from a stick, a CD or the network. `switch` has what switches route with."""
 
     BASE = "base"
     AGENT = "agent"
+    SWITCH = "switch"
 
 
 @dataclass(frozen=True)

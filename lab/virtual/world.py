@@ -24,21 +24,22 @@ from lab.virtual.media import MEDIA_FAULT
 from lab.virtual.power import PowerDelays
 from lab.virtual.sight import Derived, LldpFrame, Sight
 from lab.virtual.sitefile import OtherSystem, PhysicalPort, PortRef, Site, Switch
+from lab.virtual.switch.forwarding import Forwarding
 
 WORLD = "(world)"
 
 
 @dataclass
 class SwitchBody:
-    """A switch's hardware. Its software changes `ports_down`, `bridged`, `lldp_off`, `lldp_off_ports` and `running` through what a
-    client configures. `bridged`: ports that are members of a bridge with no VLAN of their own. `sight`: what it sees at its ports."""
+    """A switch's hardware. Its software changes `ports_down`, `forwarding`, `lldp_off`, `lldp_off_ports` and `running` through what a
+    client configures. `forwarding`: what the configuration that it runs says about packets. `sight`: what it sees at its ports."""
 
     spec: Switch
     sight: Sight
     running: bool = True
     lldp_off: bool = False
     ports_down: set[str] = field(default_factory=set[str])
-    bridged: set[str] = field(default_factory=set[str])
+    forwarding: Forwarding = field(default_factory=Forwarding)
     lldp_off_ports: set[str] = field(default_factory=set[str])
 
 
@@ -76,6 +77,7 @@ class World:
         self.switches = {spec.name: SwitchBody(spec, Derived(self, spec.name)) for spec in site.switches}
         self._ports: dict[str, dict[str, PhysicalPort]] = {}
         self._port_observers: list[Callable[[PortRef], None]] = []
+        self._switch_observers: list[Callable[[str], None]] = []
         self.cabling.observe(self._port_changed)
         for machine in self.machines.values():
             machine.power_observers.append(self._machine_power_changed)
@@ -170,6 +172,14 @@ class World:
     def observe_port(self, observer: Callable[[PortRef], None]) -> None:
         """Calls back with a port whose cable, link, neighbour or MAC addresses may have changed (both ends of the cable)."""
         self._port_observers.append(observer)
+
+    def observe_switch(self, observer: Callable[[str], None]) -> None:
+        """Calls back with a switch that runs another configuration, or has gone away or come back."""
+        self._switch_observers.append(observer)
+
+    def switch_changed(self, name: str) -> None:
+        for observer in self._switch_observers:
+            observer(name)
 
     def port_changed(self, device: str, port: str) -> None:
         """A switch's software says that it set a port up or down, or its LLDP on or off."""

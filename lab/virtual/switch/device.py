@@ -7,8 +7,9 @@ from typing import Any
 from lab.virtual.device_log import without_secrets
 from lab.virtual.faults import Fault
 from lab.virtual.switch import faults as kinds
+from lab.virtual.switch import forwarding
 from lab.virtual.switch.accounts import FACTORY_PASSWORD, FACTORY_USER, Accounts, hashed
-from lab.virtual.switch.defaults import BRIDGE, day_zero
+from lab.virtual.switch.defaults import day_zero
 from lab.virtual.switch.entry import Entry, Timing
 from lab.virtual.switch.faults import SwitchFaults
 from lab.virtual.switch.releases import Release
@@ -231,23 +232,20 @@ class SwitchDevice:
         }
         down |= set(self._ports) - set(self.applied.get("interface", {}))
         lldp_off, quiet = self.words.lldp_off(self.applied), self.words.lldp_off_ports(self.applied)
-        bridged = {
-            name
-            for name, entry in self.applied.get("interface", {}).items()
-            if _part(entry, ("bridge", "domain", BRIDGE)) == {}
-        }
-        changed = (down ^ self.body.ports_down) | (quiet ^ self.body.lldp_off_ports) | (bridged ^ self.body.bridged)
+        changed = (down ^ self.body.ports_down) | (quiet ^ self.body.lldp_off_ports)
         if lldp_off != self.body.lldp_off:
             changed = {*self._ports, self.world.site.switch_model(self.spec).management_port}
-        self.body.ports_down, self.body.bridged = down, bridged
+        self.body.ports_down, self.body.forwarding = down, forwarding.read(self.applied)
         self.body.lldp_off, self.body.lldp_off_ports = lldp_off, quiet
         for port in changed:
             self.world.port_changed(self.name, port)
+        self.world.switch_changed(self.name)
 
     def _tell_ports(self, *, running: bool) -> None:
         self.body.running = running
         for port in (*self._ports, self.world.site.switch_model(self.spec).management_port):
             self.world.port_changed(self.name, port)
+        self.world.switch_changed(self.name)
 
 
 def _part(tree: Tree, path: tuple[str, ...]) -> Any:

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 
 from lab.virtual.switch.trees import Tree, below
 
+_ON = ("on", "enabled")
 _OFF = ("off", "disabled")
 
 
@@ -60,3 +61,8 @@ def _word(tree: Any, *path: str) -> str:
 def switched_off(entry: Any) -> bool:
     """Whether an object (a user, a port's LLDP) is configured off, in the words of any release."""
     return _word(entry) in _OFF
+
+
+def switched_on(entry: Any) -> bool:
+    """Whether an object that is off by default (EVPN, an address family) is configured on, in the words of any release."""
+    return _word(entry) in _ON

@@ -1,0 +1,105 @@
+"""One switch's data plane: follows the configuration that it runs, in its namespaces and in FRR."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Iterable
+from itertools import groupby
+from pathlib import Path
+from typing import Any
+
+from lab.machines import network, tools
+from lab.machines.runs import NAMESPACES, Run
+from lab.machines.switching import frr, kernel
+from lab.machines.switching.kernel import Hardware, State, Step
+from lab.machines.switching.router import Router
+from lab.machines.switching.steps import steps
+from lab.virtual.switch.forwarding import DEFAULT, Forwarding
+from lab.virtual.world import SwitchBody
+
+log = logging.getLogger("lab.machines")
+AGAIN_S = 2.0
+
+
+class DataPlane:
+    """`touch` it when anything changed, and let `keep` run: what should be is worked out anew and only the difference is made."""
+
+    def __init__(self, run: Run, body: SwitchBody, hardware: Hardware, image: Path) -> None:
+        self._run, self._body, self._hardware = run, body, hardware
+        self.router = Router(run, body.spec.name, image)
+        self._vrfs: set[str] = set()
+        self._changed = asyncio.Event()
+
+    def touch(self) -> None:
+        self._changed.set()
+
+    async def keep(self) -> None:
+        """Follows the switch. What fails is tried again."""
+        while True:
+            await self._changed.wait()
+            self._changed.clear()
+            try:
+                await self.settle()
+            except Exception:  # whatever it is, the next change must find somebody
+                log.exception("%s does not forward as it is configured to", self._body.spec.name)
+                await asyncio.sleep(AGAIN_S)
+                self.touch()
+
+    async def settle(self) -> None:
+        """Kernel first, so that FRR finds what it routes over; a VRF goes when FRR has let go of it."""
+        forwarding = self._body.forwarding if self._body.running else self._dark()
+        wanted = kernel.vrfs(forwarding)
+        await asyncio.to_thread(self._lay, forwarding, wanted)
+        if forwarding.routed:
+            namespaces = {vrf: self.namespace(vrf) for vrf in sorted(wanted)}
+            await self.router.become(frr.configuration(self._body.spec.name, forwarding), namespaces)
+        elif self.router.running:
+            await self.router.stop()
+            await asyncio.to_thread(self._forget_routes)
+        for vrf in self._vrfs - wanted:
+            await asyncio.to_thread(tools.run, "ip", "netns", "delete", self.namespace(vrf))
+            self._vrfs.discard(vrf)
+
+    def namespace(self, vrf: str) -> str:
+        """The name of a VRF's namespace; with a dot, as those of a server's parts have it."""
+        own = self._body.spec.name
+        return self._run.namespace(own if vrf == DEFAULT else f"{own}.{vrf}")
+
+    def namespaces(self) -> list[str]:
+        """Those that are there, the switch's own first."""
+        return [self.namespace(vrf) for vrf in (DEFAULT, *sorted(self._vrfs))]
+
+    def look(self) -> dict[str, list[dict[str, Any]]]:
+        """Every interface by VRF, as `ip -d -j addr show` prints it."""
+        return {
+            vrf: json.loads(tools.run("ip", "-n", self.namespace(vrf), "-d", "-j", "addr", "show"))
+            for vrf in (DEFAULT, *sorted(self._vrfs))
+        }
+
+    # -- the kernel ----------------------------------------------------------------------------------------------
+
+    def _lay(self, forwarding: Forwarding, vrfs: Iterable[str]) -> None:
+        for vrf in vrfs:
+            if not (NAMESPACES / self.namespace(vrf)).exists():
+                network.make_namespace(self.namespace(vrf))
+                network.let_route(self.namespace(vrf))
+            self._vrfs.add(vrf)
+        now = kernel.there(self.look(), self._hardware)
+        self._do(steps(now, self._wanted(forwarding, now), forwarding))
+
+    def _wanted(self, forwarding: Forwarding, now: State) -> State:
+        return kernel.wanted(forwarding, self._hardware, now.carriers, running=self._body.running)
+
+    def _do(self, wanted: list[Step]) -> None:
+        for (vrf, tool), together in groupby(wanted, key=lambda step: (step.vrf, step.tool)):
+            commands = [step.command.format(self.namespace(step.to)) if step.to else step.command for step in together]
+            tools.batch(self.namespace(vrf), commands, tool="tc" if tool == "tc" else "ip")
+
+    def _forget_routes(self) -> None:
+        """What FRR left in the kernel: its routes hang from its next hops."""
+        for vrf in (DEFAULT, *self._vrfs):
+            tools.run("ip", "-n", self.namespace(vrf), "nexthop", "flush")
+
+    def _dark(self) -> Forwarding:
+        """A switch without power or in the middle of a restart forwards nothing."""
+        return Forwarding()
