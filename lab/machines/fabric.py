@@ -14,6 +14,7 @@ from lab.machines.plan_fabric import UPLINK, Ports, hardware, inserted, lasting,
 from lab.machines.runs import Run
 from lab.machines.seen import Seen
 from lab.machines.speakers import Speakers
+from lab.machines.switching.asked import Asked
 from lab.machines.switching.plane import DataPlane
 from lab.machines.wires import Wires
 from lab.virtual.options import Image
@@ -44,10 +45,11 @@ class Fabric:
         self._left = False
 
     async def start(self) -> None:
-        """Makes all that stands for the whole run, still dark, and gives every switch its eyes."""
+        """Makes all that stands for the whole run, still dark, and gives every switch its eyes and ears."""
         await asyncio.to_thread(self._make)
         for name, body in self._world.switches.items():
             body.sight = Seen(name, self._planes[name], self._speakers)
+            body.routing = Asked(self._planes[name], self._world.clock)
         self._world.observe_port(lambda _: self._touch())
         self._world.observe_switch(self._touch_switch)
         self._world.faults.observe(lambda _fault, _seeded: self._touch())

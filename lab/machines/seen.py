@@ -11,7 +11,6 @@ from lab.machines import tools
 from lab.machines.speakers import Speakers
 from lab.machines.switching.plane import DataPlane
 from lab.virtual.sight import LldpFrame
-from lab.virtual.switch.forwarding import DEFAULT
 
 FRESH_S = 0.5
 """For so long several requests share one look."""
@@ -25,6 +24,7 @@ class Seen:
         self._up: frozenset[str] = frozenset()
         self._macs: dict[str, list[str]] = {}
         self._heard: dict[str, LldpFrame] = {}
+        self._addresses: dict[str, list[str]] = {}
         self._at = float("-inf")
         self._alone = asyncio.Lock()
 
@@ -32,12 +32,13 @@ class Seen:
         async with self._alone:
             if time.monotonic() - self._at < FRESH_S:
                 return
-            links, heard, tables = await asyncio.gather(
-                self._ask(self._plane.namespace(DEFAULT), "ip", "link", "show"),
+            now, heard, tables = await asyncio.gather(
+                asyncio.to_thread(self._plane.now),
                 self._speakers.heard(self._switch),
                 asyncio.gather(*(self._ask(place, "bridge", "fdb", "show") for place in self._plane.namespaces())),
             )
-            self._up, self._macs, self._heard = links_up(links), learned(itertools.chain(*tables)), heard
+            self._up, self._macs, self._heard = now.carriers, learned(itertools.chain(*tables)), heard
+            self._addresses = now.addresses()
             self._at = time.monotonic()
 
     def link_up(self, port: str) -> bool:
@@ -49,13 +50,11 @@ class Seen:
     def macs(self, port: str) -> list[str]:
         return self._macs.get(port, [])
 
+    def addresses(self, interface: str) -> list[str]:
+        return self._addresses.get(interface, [])
+
     async def _ask(self, namespace: str, tool: str, *question: str) -> list[dict[str, Any]]:
         return json.loads(await asyncio.to_thread(tools.run, tool, "-n", namespace, "-j", *question))
-
-
-def links_up(shown: list[dict[str, Any]]) -> frozenset[str]:
-    """Interfaces with a carrier, of what `ip -j link show` prints."""
-    return frozenset(link["ifname"] for link in shown if {"UP", "LOWER_UP"} <= set(link["flags"]))
 
 
 def learned(shown: Iterable[dict[str, Any]]) -> dict[str, list[str]]:

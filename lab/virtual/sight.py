@@ -1,4 +1,4 @@
-"""What a switch sees at its ports: links, neighbours, MAC addresses. At level `sim` derived from the world; a level with packets looks."""
+"""What a switch sees at its ports: links, neighbours, addresses. At level `sim` derived from the world; a level with packets looks."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Protocol
@@ -38,6 +38,10 @@ class Sight(Protocol):
         """Source addresses of frames that arrived on the port."""
         ...
 
+    def addresses(self, interface: str) -> list[str]:
+        """IP addresses with their prefix lengths that a port, the loopback or an SVI has; those of gateways (VRR) are not among them."""
+        ...
+
 
 class Derived:
     """Fulfils `Sight` from the world: what packets would show if there were any."""
@@ -56,3 +60,6 @@ class Derived:
 
     def macs(self, port: str) -> list[str]:
         return self._world.macs_heard(self._switch, port)
+
+    def addresses(self, interface: str) -> list[str]:
+        return self._world.switches[self._switch].forwarding.addresses(interface)

@@ -14,6 +14,7 @@ from lab.virtual.booting import BIOS_FAULT
 from lab.virtual.cabling import Cabling, Plugged
 from lab.virtual.catalogue import Plane
 from lab.virtual.clock import LabClock
+from lab.virtual.derived_routing import DerivedRouting, Sessions
 from lab.virtual.device_log import DeviceLog
 from lab.virtual.drives import DRIVE_FAULTS, KeptMedia, MediaOf
 from lab.virtual.faults import Fault, FaultBoard, FaultKind, FaultUnknown, Target
@@ -22,6 +23,7 @@ from lab.virtual.kept import KeptState
 from lab.virtual.machine import MISSING_KINDS, Machine
 from lab.virtual.media import MEDIA_FAULT
 from lab.virtual.power import PowerDelays
+from lab.virtual.routing import Routing
 from lab.virtual.sight import Derived, LldpFrame, Sight
 from lab.virtual.sitefile import OtherSystem, PhysicalPort, PortRef, Site, Switch
 from lab.virtual.switch.forwarding import Forwarding
@@ -32,10 +34,12 @@ WORLD = "(world)"
 @dataclass
 class SwitchBody:
     """A switch's hardware. Its software changes `ports_down`, `forwarding`, `lldp_off`, `lldp_off_ports` and `running` through what a
-    client configures. `forwarding`: what the configuration that it runs says about packets. `sight`: what it sees at its ports."""
+    client configures. `forwarding`: what the configuration that it runs says about packets. `sight`: what it sees at its ports;
+    `routing`: what it has learned."""
 
     spec: Switch
     sight: Sight
+    routing: Routing
     running: bool = True
     lldp_off: bool = False
     ports_down: set[str] = field(default_factory=set[str])
@@ -74,10 +78,14 @@ class World:
             spec.name: Machine(site, spec, self.kept, self.clock, self.faults, self.delays, media_of)
             for spec in site.servers
         }
-        self.switches = {spec.name: SwitchBody(spec, Derived(self, spec.name)) for spec in site.switches}
         self._ports: dict[str, dict[str, PhysicalPort]] = {}
         self._port_observers: list[Callable[[PortRef], None]] = []
         self._switch_observers: list[Callable[[str], None]] = []
+        sessions = Sessions(self)
+        self.switches = {
+            spec.name: SwitchBody(spec, Derived(self, spec.name), DerivedRouting(self, sessions, spec.name))
+            for spec in site.switches
+        }
         self.cabling.observe(self._port_changed)
         for machine in self.machines.values():
             machine.power_observers.append(self._machine_power_changed)

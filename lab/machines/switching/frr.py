@@ -1,6 +1,6 @@
 """The configuration of FRR that an applied NVUE configuration comes to: pure. The defaults are those of Cumulus (`datacenter`)."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Collection, Iterable, Iterator
 
 from lab.virtual.switch.forwarding import DEFAULT, Bgp, Forwarding, Neighbor, StaticRoute, Vrf
 
@@ -8,23 +8,29 @@ _FAMILIES = {"ipv4-unicast": "ipv4 unicast", "ipv6-unicast": "ipv6 unicast", "l2
 _TIMERS = {"connection-retry": "timers connect {}", "route-advertisement": "advertisement-interval {}"}
 
 
-def configuration(hostname: str, forwarding: Forwarding) -> str:
-    """One integrated configuration (`frr.conf`), in the order and words of `vtysh`, so that a reload finds few differences."""
-    vrfs = [forwarding.vrfs[name] for name in sorted(forwarding.vrfs, key=lambda name: (name != DEFAULT, name))]
+def configuration(hostname: str, forwarding: Forwarding, found: Collection[str] = ()) -> str:
+    """One integrated configuration (`frr.conf`), in the order and words of `vtysh`, so that a reload finds few differences.
+
+    `found`: VRFs that zebra has a namespace of. It then shows the namespace as if it had been configured, so a reload must have the
+    line, while at a start it would be refused. A VRF that is only found is kept, with nothing in it.
+    """
+    names = sorted({*forwarding.vrfs, *found}, key=lambda name: (name != DEFAULT, name))
+    vrfs = [forwarding.vrfs.get(name, Vrf(name)) for name in names]
     lines = ["frr defaults datacenter", f"hostname {hostname}", "service integrated-vtysh-config", "!"]
     for vrf in vrfs:
-        lines += _vrf(vrf)
+        lines += _vrf(vrf, found)
     for vrf in vrfs:
         if vrf.bgp is not None:
             lines += _bgp(vrf.name, vrf.bgp, forwarding)
     return "\n".join(lines) + "\n"
 
 
-def _vrf(vrf: Vrf) -> Iterable[str]:
+def _vrf(vrf: Vrf, found: Collection[str]) -> Iterable[str]:
     if vrf.name == DEFAULT:
         return [*map(_route, vrf.static), "!"]
     vni = [f" vni {vrf.l3vni}"] if vrf.l3vni is not None else []
-    return [f"vrf {vrf.name}", *vni, *(f" {_route(route)}" for route in vrf.static), "exit-vrf", "!"]
+    netns = [f" netns /run/netns/{vrf.name}"] if vrf.name in found else []
+    return [f"vrf {vrf.name}", *(f" {_route(route)}" for route in vrf.static), *vni, *netns, "exit-vrf", "!"]
 
 
 def _route(route: StaticRoute) -> str:

@@ -73,6 +73,19 @@ class State:
     links: Mapping[Where, Link] = field(default_factory=dict[Where, Link])
     carriers: frozenset[str] = frozenset()
 
+    def addresses(self) -> dict[str, list[str]]:
+        """By the name that NVUE has for the interface: a port is where its frames are, an SVI is a bridge."""
+        native = {BRIDGE: f"vlan{NATIVE_VLAN}"}
+        found: dict[str, list[str]] = {}
+        for link in self.links.values():
+            if (
+                link.addresses
+                and not (link.kind is Kind.LOOPBACK and link.vrf != DEFAULT)
+                and link.kind is not Kind.GATEWAY
+            ):
+                found[native.get(link.name, link.name)] = sorted(link.addresses)
+        return found
+
 
 @dataclass(frozen=True)
 class Hardware:
@@ -195,7 +208,7 @@ def _loopbacks(forwarding: Forwarding) -> Iterator[Link]:
 
 
 def there(shown: Mapping[str, list[dict[str, Any]]], hardware: Hardware) -> State:
-    """By VRF what `ip -d -j addr show` prints in its namespace; what is none of ours is left out."""
+    """By VRF what `ip -d -j link show` prints in its namespace, with `addr_info` of `ip addr`; what is none of ours is left out."""
     links: dict[Where, Link] = {}
     carriers: set[str] = set()
     for vrf, entries in shown.items():

@@ -10,7 +10,7 @@ from typing import Any
 
 from lab.machines import network, tools
 from lab.machines.runs import NAMESPACES, Run
-from lab.machines.switching import frr, kernel
+from lab.machines.switching import kernel
 from lab.machines.switching.kernel import Hardware, State, Step
 from lab.machines.switching.router import Router
 from lab.machines.switching.steps import steps
@@ -30,6 +30,11 @@ class DataPlane:
         self._vrfs: set[str] = set()
         self._changed = asyncio.Event()
 
+    @property
+    def forwarding(self) -> Forwarding:
+        """What it should do now: a switch without power or in the middle of a restart forwards nothing."""
+        return self._body.forwarding if self._body.running else Forwarding()
+
     def touch(self) -> None:
         self._changed.set()
 
@@ -47,12 +52,12 @@ class DataPlane:
 
     async def settle(self) -> None:
         """Kernel first, so that FRR finds what it routes over; a VRF goes when FRR has let go of it."""
-        forwarding = self._body.forwarding if self._body.running else self._dark()
+        forwarding = self.forwarding
         wanted = kernel.vrfs(forwarding)
         await asyncio.to_thread(self._lay, forwarding, wanted)
         if forwarding.routed:
             namespaces = {vrf: self.namespace(vrf) for vrf in sorted(wanted)}
-            await self.router.become(frr.configuration(self._body.spec.name, forwarding), namespaces)
+            await self.router.become(forwarding, namespaces)
         elif self.router.running:
             await self.router.stop()
             await asyncio.to_thread(self._forget_routes)
@@ -69,12 +74,11 @@ class DataPlane:
         """Those that are there, the switch's own first."""
         return [self.namespace(vrf) for vrf in (DEFAULT, *sorted(self._vrfs))]
 
-    def look(self) -> dict[str, list[dict[str, Any]]]:
-        """Every interface by VRF, as `ip -d -j addr show` prints it."""
-        return {
-            vrf: json.loads(tools.run("ip", "-n", self.namespace(vrf), "-d", "-j", "addr", "show"))
-            for vrf in (DEFAULT, *sorted(self._vrfs))
-        }
+    def now(self) -> State:
+        """What its kernel holds."""
+        return kernel.there(
+            {vrf: _shown(self.namespace(vrf)) for vrf in (DEFAULT, *sorted(self._vrfs))}, self._hardware
+        )
 
     # -- the kernel ----------------------------------------------------------------------------------------------
 
@@ -84,7 +88,7 @@ class DataPlane:
                 network.make_namespace(self.namespace(vrf))
                 network.let_route(self.namespace(vrf))
             self._vrfs.add(vrf)
-        now = kernel.there(self.look(), self._hardware)
+        now = self.now()
         self._do(steps(now, self._wanted(forwarding, now), forwarding))
 
     def _wanted(self, forwarding: Forwarding, now: State) -> State:
@@ -100,6 +104,12 @@ class DataPlane:
         for vrf in (DEFAULT, *self._vrfs):
             tools.run("ip", "-n", self.namespace(vrf), "nexthop", "flush")
 
-    def _dark(self) -> Forwarding:
-        """A switch without power or in the middle of a restart forwards nothing."""
-        return Forwarding()
+
+def _shown(namespace: str) -> list[dict[str, Any]]:
+    """Every interface as `ip -d link` prints it, with what `ip addr` knows."""
+    links, addresses = (
+        json.loads(tools.run("ip", "-n", namespace, *options, "-j", what, "show"))
+        for what, options in (("link", ("-d",)), ("addr", ()))
+    )
+    by_name = {entry["ifname"]: entry.get("addr_info", []) for entry in addresses}
+    return [{**link, "addr_info": by_name.get(link["ifname"], [])} for link in links]

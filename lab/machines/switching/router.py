@@ -6,7 +6,6 @@ the daemons only what differs.
 
 import asyncio
 import json
-import shutil
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -14,6 +13,8 @@ from typing import Any
 from domain.errors import Transient
 from lab.machines import cgroups, tools
 from lab.machines.runs import NAMESPACES, Run
+from lab.machines.switching.frr import configuration
+from lab.virtual.switch.forwarding import Forwarding
 
 STARTS_S = 30.0
 VRF_S = 10.0
@@ -47,20 +48,19 @@ class Router:
     def running(self) -> bool:
         return self._process is not None and self._process.returncode is None
 
-    async def become(self, configuration: str, vrfs: Mapping[str, str]) -> None:
+    async def become(self, forwarding: Forwarding, vrfs: Mapping[str, str]) -> None:
         """Runs with the configuration. `vrfs`: the namespace of each, which must be there. Changes nothing where nothing differs."""
         if not self.running:
             await self.stop()
-            await self._start(configuration, vrfs)
+            await self._start(forwarding, vrfs)
             return
         await asyncio.gather(*(self._enter(vrf, vrfs[vrf]) for vrf in vrfs.keys() - self._vrfs.keys()))
-        if configuration != self._configuration:
-            await self._write(configuration)
-            reload = ["/usr/lib/frr/frr-reload.py", "--reload", "--stdout", "/etc/frr/frr.conf"]
-            await asyncio.to_thread(tools.run, *self._inside, *reload, timeout_s=RELOAD_S)
-            self._configuration = configuration
-        for vrf in self._vrfs.keys() - vrfs.keys():
-            await self._leave(vrf)
+        await self._reload(forwarding)
+        if leaving := self._vrfs.keys() - vrfs.keys():
+            # A VRF can only be forgotten when its namespace is gone, and its namespace must not go while it is used.
+            for vrf in leaving:
+                await self._leave(vrf)
+            await self._reload(forwarding)
 
     async def stop(self) -> None:
         """Ends it, if it runs. What it put into the kernel stays: see `forget_routes`."""
@@ -79,13 +79,13 @@ class Router:
 
     # -- its life ------------------------------------------------------------------------------------------------
 
-    async def _start(self, configuration: str, vrfs: Mapping[str, str]) -> None:
+    async def _start(self, forwarding: Forwarding, vrfs: Mapping[str, str]) -> None:
         for part in ("root", "ram", "conf"):
             (self._folder / part).mkdir(parents=True, exist_ok=True)
         conf = self._folder / "conf"
         (conf / "daemons").write_text(_DAEMONS)
         (conf / "vtysh.conf").write_text("service integrated-vtysh-config\n")
-        (conf / "frr.conf").write_text(configuration)
+        (conf / "frr.conf").write_text(configuration(self._switch, forwarding))
         groups = cgroups.make(self._cgroup)
         own = {"CGROUPS": ":".join(map(str, groups)), "LOWER": str(self._image), "CONFIG": str(conf)}
         own |= {"ROOT": str(self._folder / "root"), "RAM": str(self._folder / "ram"), "NAME": self._switch}
@@ -110,7 +110,8 @@ class Router:
         if process.returncode is not None:
             said = (self._folder / "log").read_text(errors="replace")[-600:]
             raise RouterNotStarted(f"FRR of {self._switch} does not run (exit code {process.returncode}): {said}")
-        self._configuration, self._vrfs = configuration, dict(vrfs)
+        self._vrfs = dict(vrfs)
+        self._configuration = configuration(self._switch, forwarding, self._vrfs)
 
     async def _started(self, process: asyncio.subprocess.Process) -> None:
         """Returns when every daemon is up, or it has ended. A file that appears can only be looked for."""
@@ -125,35 +126,46 @@ class Router:
         place = self._root / "run/netns" / vrf
         script = f": > {place} && mount --bind /proc/self/ns/net {place}"
         await asyncio.to_thread(tools.run, *self._from(namespace), "sh", "-c", script)
-        try:
-            async with asyncio.timeout(VRF_S):
-                while vrf not in await self._known():  # noqa: ASYNC110
-                    await asyncio.sleep(0.05)
-        except TimeoutError as error:
-            raise RouterNotStarted(f"FRR of {self._switch} did not take in the VRF {vrf}.") from error
+        await self._wait(vrf, there=True)
         self._vrfs[vrf] = namespace
 
-    async def _known(self) -> set[str]:
+    async def _wait(self, vrf: str, *, there: bool) -> None:
+        """zebra looks again every second for what it was told of too early."""
+        try:
+            async with asyncio.timeout(VRF_S):
+                while (vrf in await self._found()) != there:  # noqa: ASYNC110
+                    await asyncio.sleep(0.05)
+        except TimeoutError as error:
+            what = "did not take in" if there else "did not let go of"
+            raise RouterNotStarted(f"FRR of {self._switch} {what} the VRF {vrf}.") from error
+
+    async def _found(self) -> set[str]:
         """VRFs that zebra has a namespace of."""
         told = await asyncio.to_thread(tools.run, *self._inside, "vtysh", "-c", "show vrf")
-        return {line.split()[1] for line in told.splitlines() if "netns" in line}
+        return {line.split()[1] for line in told.splitlines() if " netns " in line}
 
     async def _leave(self, vrf: str) -> None:
         place = self._root / "run/netns" / vrf
         namespace = self._vrfs.pop(vrf)
         await asyncio.to_thread(tools.run, *self._from(namespace), "sh", "-c", f"umount {place} && rm {place}")
+        await self._wait(vrf, there=False)
 
     def _from(self, namespace: str) -> list[str]:
         assert self._process is not None
         return ["nsenter", f"--net={NAMESPACES / namespace}", f"--mount=/proc/{self._process.pid}/ns/mnt"]
 
-    async def _write(self, configuration: str) -> None:
-        """Where a daemon that is restarted by watchfrr finds it too."""
-        new = self._folder / "conf" / "frr.conf"
-        new.write_text(configuration)
+    async def _reload(self, forwarding: Forwarding) -> None:
+        new = configuration(self._switch, forwarding, self._vrfs)
+        if new == self._configuration:
+            return
         assert self._process is not None
-        there = Path(f"/proc/{self._process.pid}/root/etc/frr/frr.conf")
-        await asyncio.to_thread(shutil.copyfile, new, there)
+        there = Path(f"/proc/{self._process.pid}/root/etc/frr")
+        # A daemon that watchfrr restarts reads the first, as at a start.
+        await asyncio.to_thread((there / "frr.conf").write_text, configuration(self._switch, forwarding))
+        await asyncio.to_thread((there / "reload.conf").write_text, new)
+        reload = ("/usr/lib/frr/frr-reload.py", "--reload", "--stdout", "/etc/frr/reload.conf")
+        await asyncio.to_thread(tools.run, *self._inside, *reload, timeout_s=RELOAD_S)
+        self._configuration = new
 
     @property
     def _inside(self) -> list[str]:

@@ -148,6 +148,8 @@ class SwitchEndpoint:
                 case "GET":
                     if not ask.path or ask.path[0] in operational.SEEN:
                         await self.device.body.sight.look()
+                    if not ask.path or ask.path[0] in operational.LEARNED:
+                        await self.device.body.routing.look()
                     return 200, self._show(ask)
                 case "PATCH":
                     return 200, await self._patch(ask)

@@ -114,6 +114,12 @@ class Forwarding:
         """Whether anything is learned or told by a routing protocol, or routed by hand."""
         return any(vrf.bgp or vrf.static for vrf in self.vrfs.values())
 
+    def addresses(self, interface: str) -> list[str]:
+        """Of a port, the loopback or an SVI (`vlan10`)."""
+        if interface in self.ports:
+            return list(self.ports[interface].addresses)
+        return [address for svi in self.svis.values() if f"vlan{svi.vlan}" == interface for address in svi.addresses]
+
     def vrf_of_vlan(self, vlan: int) -> str:
         return self.svis[vlan].vrf if vlan in self.svis else DEFAULT
 

@@ -6,39 +6,21 @@ MAC table after those of two public test suites; LLDP and link leaves after the 
 
 import hashlib
 import uuid
-from typing import Any, Protocol
+from typing import Any
 
 from lab.virtual.clock import LabClock
 from lab.virtual.sight import LldpFrame
 from lab.virtual.sitefile import Site, Switch
+from lab.virtual.switch import routing_shown
 from lab.virtual.switch.defaults import BRIDGE
+from lab.virtual.switch.running import Running
 from lab.virtual.switch.trees import Tree, below
-from lab.virtual.world import SwitchBody, World
 
 _NAMESPACE = uuid.UUID("2f4b3f06-7a5e-5d0e-9c36-0a7c1b1f6c55")
 _FAN_RPM = {"current-speed": "7202", "direction": "F2B", "max-speed": "13800", "min-speed": "2800", "state": "ok"}
 VIEWS = {"brief": ("/*/type", "/*/link"), "lldp": ("/*/lldp",), "lldp-detail": ("/*/lldp",), "mac": ("/*/link/mac-address",),
          "status": ("/*/link/oper-status", "/*/link/admin-status"), "counters": ("/*/link/stats",)}  # fmt: skip
 """Views of the interface collection, as the leaves that each shows."""
-
-
-class Running(Protocol):
-    """What this module needs of the device."""
-
-    name: str
-    world: World
-    spec: Switch
-    body: SwitchBody
-    booted_at: float
-
-    @property
-    def applied(self) -> Tree: ...
-
-    @property
-    def serial(self) -> str: ...
-
-    @property
-    def release(self) -> str: ...
 
 
 def section(device: Running, key: str) -> Any:
@@ -52,13 +34,19 @@ def section(device: Running, key: str) -> Any:
             return interfaces(device)
         case "bridge":
             return bridges(device)
+        case "vrf":
+            return routing_shown.vrfs(device)
+        case "evpn":
+            return routing_shown.evpn(device)
         case _:
             return device.applied.get(key)
 
 
-SECTIONS = ("platform", "system", "interface", "bridge")
+SECTIONS = ("platform", "system", "interface", "bridge", "vrf", "evpn")
 SEEN = ("interface", "bridge")
 """Sections that depend on what the switch sees at its ports."""
+LEARNED = ("vrf", "evpn")
+"""Sections that depend on what its routing has learned."""
 
 
 def system(device: Running) -> Tree:
@@ -133,6 +121,11 @@ def interfaces(device: Running) -> Tree:
     for number, (name, entry) in enumerate(device.applied.get("interface", {}).items(), 1):
         physical = is_physical(device.world.site, device.spec, name)
         shown[name] = {**entry, "ifindex": number, "link": _link(device, name, entry, physical)}
+        if "ip" in entry and name != device.world.site.switch_model(device.spec).management_port:
+            shown[name]["ip"] = {
+                **entry["ip"],
+                "address": {address: {} for address in device.body.sight.addresses(name)},
+            }
         if physical:
             shown[name]["lldp"] = {"neighbor": neighbors(device, name)}
     return shown

@@ -66,6 +66,10 @@ class Fabric:
         commands += [f"route replace default via {gateway}"] if gateway else []
         tools.batch(namespace, commands)
 
+    def carrier(self, place: str, interface: str) -> bool:
+        (shown,) = json.loads(tools.run("ip", "-n", self.place(place), "-j", "link", "show", interface))
+        return "LOWER_UP" in shown["flags"]
+
     def pings(self, source: str, target: str, *options: str) -> bool:
         """One packet and its answer, from a host or a switch, within a second; with the ping of an image, as this machine may have none."""
         root = images.made(Image.SWITCH)
@@ -99,10 +103,53 @@ def small_fabric(folder: Path) -> Iterator[Fabric]:
         yield Fabric(site)
 
 
-def state_of_peer(fabric: Fabric, switch: str, port: str) -> str:
-    neighbors = fabric.read(switch, "/vrf/default/router/bgp/neighbor") or {}
-    return neighbors.get(port, {}).get("state", "")
-
-
 def namespaces(fabric: Fabric) -> set[str]:
     return {file.name for file in runs.NAMESPACES.glob(f"ew{fabric.site.run_id}-*")}
+
+
+def overlay(switch: str) -> dict[str, Any]:
+    """On top of the underlay: EVPN over its sessions; a leaf is the end of tunnels too."""
+    families = {"address-family": {"l2vpn-evpn": {"enable": "on"}}}
+    bgp = {"peer-group": {"underlay": families}, **families}
+    patch: dict[str, Any] = {"evpn": {"enable": "on"}, "vrf": {"default": {"router": {"bgp": bgp}}}}
+    if "leaf" in switch:
+        patch["nve"] = {"vxlan": {"enable": "on", "source": {"address": LOOPBACK[switch]}}}
+    return patch
+
+
+def network(vlan: int, *ports: str) -> dict[str, Any]:
+    """A network of a tenant, the same on whatever switch has ports in it: VNI = 10000 + VLAN."""
+    member = {"bridge": {"domain": {"br_default": {"access": vlan}}}}
+    return {
+        "bridge": {"domain": {"br_default": {"vlan": {str(vlan): {"vni": {str(10_000 + vlan): {}}}}}}},
+        "interface": dict.fromkeys(ports, member),
+    }
+
+
+def router(switch: str, tenant: str, l3vni: int, vlan: int, address: str) -> dict[str, Any]:
+    """The tenant's VRF with one network's gateway in it."""
+    unicast = {
+        "enable": "on",
+        "redistribute": {"connected": {"enable": "on"}},
+        "route-export": {"to-evpn": {"enable": "on"}},
+    }
+    bgp = {
+        "enable": "on",
+        "autonomous-system": ASN[switch],
+        "router-id": LOOPBACK[switch],
+        "address-family": {"ipv4-unicast": unicast},
+    }
+    return {
+        "interface": {f"vlan{vlan}": {"type": "svi", "vlan": vlan, "ip": {"vrf": tenant, "address": {address: {}}}}},
+        "vrf": {tenant: {"evpn": {"enable": "on", "vni": {str(l3vni): {}}}, "router": {"bgp": bgp}}},
+    }
+
+
+def together(*patches: dict[str, Any]) -> dict[str, Any]:
+    """One patch of several; unlike a configuration, a patch keeps its `null`s."""
+    result: dict[str, Any] = {}
+    for patch in patches:
+        for key, value in patch.items():
+            both = isinstance(value, dict) and isinstance(result.get(key), dict)
+            result[key] = together(result[key], value) if both else value
+    return result

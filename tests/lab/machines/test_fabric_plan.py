@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from lab.machines.plan_fabric import inserted, lasting, speakers, wiring
-from lab.machines.seen import learned, links_up
+from lab.machines.seen import learned
 from lab.machines.speakers import frames
 from lab.machines.wires import Wiring
 from lab.virtual.sitefile import PortRef, load
@@ -97,15 +97,11 @@ def test_of_two_neighbours_on_a_port_the_newer_one_is_read() -> None:
         assert frames({"lldp": [{"interface": order}]})["swp1"].system_name == "new"
 
 
-def test_links_and_addresses_are_read_as_iproute2_prints_them() -> None:
-    links = [
-        {"ifname": "swp1", "flags": ["BROADCAST", "MULTICAST", "UP", "LOWER_UP"]},
-        {"ifname": "swp2", "flags": ["NO-CARRIER", "BROADCAST", "MULTICAST", "UP"]},
-    ]
-    assert links_up(links) == {"swp1"}
+def test_addresses_that_bridges_learned_are_read_as_iproute2_prints_them() -> None:
     table = [
         {"mac": "02:e3:40:01:01:01", "ifname": "swp1", "flags": [], "master": "br_default", "state": ""},
         {"mac": "02:e3:40:01:a1:01", "ifname": "swp1", "flags": [], "master": "br_default", "state": "permanent"},
         {"mac": "33:33:00:00:00:01", "ifname": "swp1", "flags": ["self"], "state": "permanent"},
+        {"mac": "02:e3:40:01:02:01", "ifname": "vni10120", "flags": ["extern_learn"], "master": "vlan120", "state": ""},
     ]
     assert learned(table) == {"swp1": ["02:e3:40:01:01:01"]}
