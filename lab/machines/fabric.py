@@ -15,6 +15,7 @@ from lab.machines.runs import Run
 from lab.machines.seen import Seen
 from lab.machines.speakers import Speakers
 from lab.machines.switching.asked import Asked
+from lab.machines.switching.limits import refusals
 from lab.machines.switching.plane import DataPlane
 from lab.machines.wires import Wires
 from lab.virtual.options import Image
@@ -50,6 +51,7 @@ class Fabric:
         for name, body in self._world.switches.items():
             body.sight = Seen(name, self._planes[name], self._speakers)
             body.routing = Asked(self._planes[name], self._world.clock)
+            body.refusals = refusals
         self._world.observe_port(lambda _: self._touch())
         self._world.observe_switch(self._touch_switch)
         self._world.faults.observe(lambda _fault, _seeded: self._touch())
@@ -137,4 +139,4 @@ class Fabric:
             await asyncio.sleep(HAND_S)
         await asyncio.to_thread(self._wires.become, wiring(self._world))
         for plane in self._planes.values():
-            plane.touch()  # a switch shows the light of its ports to its VRFs
+            plane.light_changed()

@@ -42,7 +42,7 @@ def made(image: Image) -> Path | None:
 
 
 def ensure(say: Callable[[str], None]) -> dict[Image, Path]:
-    """Builds what is not in the cache: half a minute for both with a near mirror. Needs root.
+    """Builds what is not in the cache: a minute for all with a near mirror. Needs root.
 
     Raises:
         ImageNotBuilt: the mirror cannot be reached, or a package could not be installed.

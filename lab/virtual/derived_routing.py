@@ -43,6 +43,13 @@ class Way:
     path: tuple[int, ...]
 
 
+class Learned(NamedTuple):
+    """What one origin tells, and the way there."""
+
+    prefixes: Sequence[str]
+    way: Way
+
+
 class Sessions:
     """Every session of a world, worked out once until something changes."""
 
@@ -193,16 +200,22 @@ class DerivedRouting:
     def peers(self, vrf: str) -> Mapping[str, Peer]:
         speaker = Speaker(self._switch, vrf)
         bgp = self._sessions.bgp(speaker)
-        return {neighbor.name: self._peer(speaker, bgp, neighbor) for neighbor in bgp.neighbors} if bgp else {}
+        if bgp is None:
+            return {}
+        learned = {family: self._learned(speaker, family) for family in bgp.families}
+        return {neighbor.name: self._peer(speaker, bgp, neighbor, learned) for neighbor in bgp.neighbors}
 
-    def _peer(self, speaker: Speaker, bgp: Bgp, neighbor: Neighbor) -> Peer:
+    def _peer(self, speaker: Speaker, bgp: Bgp, neighbor: Neighbor, learned: Mapping[str, Sequence[Learned]]) -> Peer:
         session = self._sessions.of(speaker).get(neighbor.name)
         if session is None:
             return Peer("idle" if neighbor.shutdown else "active", reason=self._objection(speaker, bgp, neighbor))
         theirs = self._sessions.bgp(session.far)
         assert theirs is not None
         told = {
-            family: Prefixes(self._told(speaker, neighbor.name, family), self._known(speaker, family))
+            family: Prefixes(
+                received=sum(len(prefixes) for prefixes, way in learned[family] if neighbor.name in way.ports),
+                sent=sum(len(prefixes) for prefixes, _ in learned[family]) + len(self._origin(speaker, family)),
+            )
             for family in session.families
         }
         return Peer("established", theirs.asn, self._since.get((speaker.vrf, neighbor.name)), told)
@@ -212,20 +225,13 @@ class DerivedRouting:
         theirs = self._sessions.bgp(far) if far else None
         return "OPEN Message Error/Bad Peer AS" if theirs and not _fits(neighbor, bgp, theirs) else ""
 
-    def _told(self, speaker: Speaker, port: str, family: str) -> int:
-        return sum(len(prefixes) for prefixes, way in self._learned(speaker, family) if port in way.ports)
-
-    def _known(self, speaker: Speaker, family: str) -> int:
-        learned = sum(len(prefixes) for prefixes, _ in self._learned(speaker, family))
-        return learned + len(self._origin(speaker, family))
-
-    def _learned(self, speaker: Speaker, family: str) -> list[tuple[Sequence[str], Way]]:
-        found: list[tuple[Sequence[str], Way]] = []
+    def _learned(self, speaker: Speaker, family: str) -> list[Learned]:
+        found: list[Learned] = []
         for origin in self._sessions.speakers():
             if prefixes := self._origin(origin, family):
                 way = self._sessions.ways(origin, family).get(speaker)
                 if way is not None:
-                    found.append((prefixes, way))
+                    found.append(Learned(prefixes, way))
         return found
 
     def _origin(self, speaker: Speaker, family: str) -> Sequence[str]:

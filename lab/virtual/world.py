@@ -27,6 +27,8 @@ from lab.virtual.routing import Routing
 from lab.virtual.sight import Derived, LldpFrame, Sight
 from lab.virtual.sitefile import OtherSystem, PhysicalPort, PortRef, Site, Switch
 from lab.virtual.switch.forwarding import Forwarding
+from lab.virtual.switch.schema import Problem
+from lab.virtual.switch.trees import Tree
 
 WORLD = "(world)"
 
@@ -35,11 +37,12 @@ WORLD = "(world)"
 class SwitchBody:
     """A switch's hardware. Its software changes `ports_down`, `forwarding`, `lldp_off`, `lldp_off_ports` and `running` through what a
     client configures. `forwarding`: what the configuration that it runs says about packets. `sight`: what it sees at its ports;
-    `routing`: what it has learned."""
+    `routing`: what it has learned. `refusals`: what the level cannot carry of a configuration that a switch would take."""
 
     spec: Switch
     sight: Sight
     routing: Routing
+    refusals: Callable[[Tree], list[Problem]] = lambda tree: []
     running: bool = True
     lldp_off: bool = False
     ports_down: set[str] = field(default_factory=set[str])

@@ -8,7 +8,7 @@ for group in $CGROUPS; do
     { echo $$ > "$group/cgroup.procs"; } 2>/dev/null || exit 97
 done
 unset IFS
-hostname "$NAME"
+echo "$NAME" > /proc/sys/kernel/hostname
 mount -t tmpfs -o mode=755 ram "$RAM" && mkdir "$RAM/upper" "$RAM/work" || exit 96
 mount -t overlay -o "lowerdir=$LOWER,upperdir=$RAM/upper,workdir=$RAM/work" frr "$ROOT" || exit 96
 mount -t tmpfs -o mode=755 run "$ROOT/run" && mkdir -p "$ROOT/run/frr" "$ROOT/run/netns" || exit 96

@@ -38,7 +38,7 @@ MADE = (Kind.GATEWAY, Kind.VXLAN, Kind.LEAD, Kind.BRIDGE)
 
 @dataclass(frozen=True)
 class Link:
-    """`over`: the port that a pair leads away, or the bridge below a gateway's address."""
+    """`over`: the port that a pair leads away, or the bridge below a gateway's address. `into`: the VRF that a pair leads to."""
 
     name: str
     vrf: str
@@ -54,12 +54,13 @@ class Link:
     suppress: bool = False
     """Whether a VXLAN answers for hosts at the other end instead of asking them (ARP, ND)."""
     over: str = ""
+    into: str = ""
 
     @property
     def made_of(self) -> tuple[object, ...]:
         """What cannot be changed while it is there."""
         mac = self.mac if self.kind is Kind.GATEWAY else ""
-        return (self.kind, self.vni, self.local, self.over if self.kind is Kind.LEAD else "", mac)
+        return (self.kind, self.vni, self.local, self.into, mac)
 
 
 type Where = tuple[str, str]
@@ -149,7 +150,8 @@ def _port(port: Port, forwarding: Forwarding, hardware: Hardware, lit: bool) -> 
         yield own
         return
     yield Link(port.name, DEFAULT, Kind.PORT, port.up, port.mtu, link_local=False)
-    yield Link(LEAD + port.name, DEFAULT, Kind.LEAD, port.up and lit, port.mtu, link_local=False, over=port.name)
+    lit = lit and port.up
+    yield Link(LEAD + port.name, DEFAULT, Kind.LEAD, lit, port.mtu, link_local=False, over=port.name, into=vrf)
     yield replace(own, kind=Kind.INNER, up=True, mac=hardware.ports[port.name].lower())
 
 
@@ -220,6 +222,9 @@ def there(shown: Mapping[str, list[dict[str, Any]]], hardware: Hardware) -> Stat
             if kind is Kind.PORT and {"UP", "LOWER_UP"} <= set(entry["flags"]):
                 carriers.add(name)
             links[vrf, name] = _link(vrf, kind, entry)
+    for vrf, name in [where for where, link in links.items() if link.kind is Kind.INNER]:
+        if lead := links.get((DEFAULT, LEAD + name)):
+            links[DEFAULT, lead.name] = replace(lead, into=vrf)
     return State(links, frozenset(carriers))
 
 

@@ -38,6 +38,11 @@ class DataPlane:
     def touch(self) -> None:
         self._changed.set()
 
+    def light_changed(self) -> None:
+        """Only a VRF has to be shown the light of its ports; the switch's own namespace sees it."""
+        if self._vrfs:
+            self.touch()
+
     async def keep(self) -> None:
         """Follows the switch. What fails is tried again."""
         while True:

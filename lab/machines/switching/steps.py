@@ -47,7 +47,7 @@ def _made(link: Link, then: State, forwarding: Forwarding) -> Iterator[Step]:
         case Kind.BRIDGE:
             yield Step(link.vrf, f"link add {link.name} address {link.mac} type bridge {LOOP_SAFE}")
         case Kind.LEAD:
-            inner = next(one for one in then.links.values() if one.kind is Kind.INNER and one.name == link.over)
+            inner = then.links[link.into, link.over]
             end = f"name {inner.name} address {inner.mac} netns {{}}"
             yield Step(DEFAULT, f"link add {link.name} type veth peer {end}", to=inner.vrf)
             yield from _led(link.over, link.name)

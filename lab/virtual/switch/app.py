@@ -148,7 +148,9 @@ class SwitchEndpoint:
                 case "GET":
                     if not ask.path or ask.path[0] in operational.SEEN:
                         await self.device.body.sight.look()
-                    if not ask.path or ask.path[0] in operational.LEARNED:
+                    if (not ask.path or ask.path[0] in operational.LEARNED) and "applied" not in ask.query.get(
+                        "rev", ()
+                    ):
                         await self.device.body.routing.look()
                     return 200, self._show(ask)
                 case "PATCH":

@@ -92,7 +92,7 @@ class SwitchDevice:
         return next(iter(self.applied.get("system", {}).get("aaa", {}).get("user", {})), FACTORY_USER)
 
     def _problems(self, tree: Tree) -> list[Problem]:
-        return problems(tree, self.schema, self._ports)
+        return problems(tree, self.schema, self._ports) or self.body.refusals(tree)
 
     # -- time ----------------------------------------------------------------------------------------------------
 

@@ -8,7 +8,7 @@ import sys
 
 from pydantic import SecretStr
 
-from clients.nvue import NvueClient, SwitchAddress, Trust, probe
+from clients.nvue import NvueClient, SwitchAddress, SwitchRefused, Trust, probe
 from domain.secret import Login
 
 address, port, user, password = sys.argv[1:]
@@ -20,5 +20,8 @@ trust = Trust(certificate_sha256=found.certificate_sha256)
 with NvueClient(where, Login(username=user, password=SecretStr(password)), trust) as switch:
     revision = patch["rollback"] if "rollback" in patch else switch.stage(patch)
     switch.apply(revision, message="test")
-    ended = switch.wait(revision)
+    try:
+        ended = switch.wait(revision)
+    except SwitchRefused:
+        ended = switch.revision(revision)
 print(json.dumps({"id": ended.id, "state": ended.state, "issues": [issue.message for issue in ended.issues]}))

@@ -1,11 +1,13 @@
 """Switches that route: configured through NVUE by our own client, judged by packets from host to host."""
 
+import json
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import pytest
 
+from lab.machines import tools
 from tests.lab.machines.fabric_fixtures import (
     ASN,
     LOOPBACK,
@@ -157,10 +159,37 @@ def test_tenants_with_the_same_addresses_route_in_vrfs_of_their_own_and_never_me
     neighbor = fabric.read("leaf-1", "/interface/swp31")["lldp"]["neighbor"]
     assert "spine-1" in neighbor
 
+    move = {"interface": {"swp1": {"bridge": {"domain": {"br_default": {"access": 210}}}}}}
+    fabric.apply("leaf-1", move)
+    fabric.host("a1", "10.1.110.12/24", gateway="10.1.110.1")
+    wait_until(lambda: fabric.pings("a1", "10.1.112.11"), "a port that was moved is in the other tenant", CONVERGED_S)
+    assert not fabric.pings("a1", "10.1.111.11")
+
     on_each(fabric, LEAVES, without_tenants)
     wait_until(lambda: not {name for name in namespaces(fabric) if "tenant" in name}, "the VRFs are gone", CONVERGED_S)
     assert fabric.read("leaf-1", "/vrf/tenant-a") is None
     wait_until(lambda: fabric.pings("leaf-1", "10.10.10.2", "-I", "10.10.10.1"), "the underlay stands", CONVERGED_S)
+
+
+def test_a_gateway_that_both_leaves_share_answers_each_leafs_hosts(fabric: Fabric) -> None:
+    own = {"leaf-1": "10.1.130.2/24", "leaf-2": "10.1.130.3/24"}
+    vrr = {"state": {"up": {}}, "address": {"10.1.130.1/24": {}}, "mac-address": "00:00:5e:00:01:0d"}
+    shared = {"interface": {"vlan130": {"ip": {"vrr": vrr}}}, "router": {"vrr": {"enable": "on"}}}
+    on_each(
+        fabric,
+        LEAVES,
+        lambda leaf: together(network(130, "swp1"), router(leaf, "tenant-d", 50004, 130, own[leaf]), shared),
+    )
+    fabric.host("a1", "10.1.130.11/24", gateway="10.1.130.1")
+    fabric.host("a2", "10.1.130.12/24", gateway="10.1.130.1")
+    for host, leaf in (("a1", "leaf-1"), ("a2", "leaf-2")):
+        wait_until(lambda host=host: fabric.pings(host, "10.1.130.1"), f"the gateway answers {host}", CONVERGED_S)
+        fabric.apply(leaf, {"interface": {"swp31": {"link": {"state": {"down": {}, "up": None}}}}})
+        assert fabric.pings(host, "10.1.130.1")  # it is the host's own leaf that does
+        fabric.apply(leaf, {"interface": {"swp31": {"link": {"state": {"up": {}, "down": None}}}}})
+    wait_until(lambda: fabric.pings("a1", "10.1.130.12"), "and the hosts each other", CONVERGED_S)
+    gone = {"bridge": {"domain": {"br_default": {"vlan": {"130": None}}}}, "vrf": {"tenant-d": None}}
+    on_each(fabric, LEAVES, lambda _: gone | {"interface": {"vlan130": None, "swp1": plain_member()}})
 
 
 def test_a_port_in_a_vrf_keeps_its_lldp_and_shows_the_light_of_its_cable(fabric: Fabric) -> None:
@@ -187,9 +216,24 @@ def test_a_switch_that_restarts_forwards_nothing_and_comes_back_as_it_was_saved(
     wait_until(lambda: fabric.pings("leaf-1", "10.10.10.2", "-I", "10.10.10.1"), "it is back", CONVERGED_S)
 
 
-def test_the_management_of_a_switch_is_in_no_namespace_that_forwards(fabric: Fabric) -> None:
-    assert not fabric.pings("leaf-1", "127.64.9.3", "-I", "10.10.10.1")
-    assert not fabric.pings("leaf-1", "10.127.255.254")
+def test_no_namespace_of_a_switch_leads_anywhere_but_to_its_cables(fabric: Fabric) -> None:
+    for name in ("leaf-1", "spine-1"):
+        table = json.loads(tools.run("ip", "-n", fabric.place(name), "-j", "route"))
+        assert not [route for route in table if route["dst"] == "default"]
+        links = json.loads(tools.run("ip", "-n", fabric.place(name), "-d", "-j", "link"))
+        kinds = {link["ifname"]: link.get("linkinfo", {}).get("info_kind") for link in links}
+        ports = {name for name, kind in kinds.items() if kind == "veth"}
+        assert ports <= fabric.site.process.spec.port_names(name)
+        assert set(kinds.values()) <= {"veth", "bridge", "vxlan", None}
+    assert not fabric.pings("leaf-1", "10.127.255.254")  # the management namespace
+
+
+def test_a_trunk_is_refused_as_the_level_cannot_carry_it(fabric: Fabric) -> None:
+    member = {"bridge": {"domain": {"br_default": {"vlan": {"564": {}}}}}}
+    bridge = {"domain": {"br_default": {"vlan": {"564": {}}}}}
+    told = fabric.configure("leaf-1", {"bridge": bridge, "interface": {"swp3": member}})
+    assert told["state"] == "invalid"
+    assert "docs/lab.md" in told["issues"][0]
 
 
 def test_a_killed_lab_leaves_no_router_and_no_vrf(
@@ -200,6 +244,6 @@ def test_a_killed_lab_leaves_no_router_and_no_vrf(
         fabric.apply("leaf-1", together(underlay("leaf-1"), overlay("leaf-1"), tenants("leaf-1")))
         wait_until(lambda: fabric.read("leaf-1", "/vrf/tenant-a/router/rib/ipv4/route") != {}, "the VRF routes", 30)
         drives, killed = site.options.home / "lab/sites/lab-fabric/drives", site.run_id
-        assert {"namespaces", "processes", "cgroups"} <= left_of(killed, drives).keys()
+        assert {"namespaces", "cgroups", "mounts"} <= left_of(killed, drives).keys()
         site.kill()
     assert left_of(killed, drives) == {}

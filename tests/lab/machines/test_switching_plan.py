@@ -10,6 +10,7 @@ from lab.machines.plan_fabric import hardware
 from lab.machines.switching.asked import peers_of, routes_of, vnis_of
 from lab.machines.switching.frr import configuration
 from lab.machines.switching.kernel import Kind, State, there, vrfs, wanted
+from lab.machines.switching.limits import refusals
 from lab.machines.switching.steps import steps
 from lab.virtual.routing import NextHop, Prefixes
 from lab.virtual.sitefile import load
@@ -94,6 +95,16 @@ def changed(patch: dict[str, Any]) -> Forwarding:
     tenant = router("leaf-1", "tenant-a", 50001, 110, "10.1.110.1/24")
     parts = (underlay("leaf-1"), overlay("leaf-1"), network(120, "swp2"), network(110, "swp1"), tenant)
     return read(merged(merged(day_zero(SPEC, LEAF), together(*parts)), patch))
+
+
+def test_a_port_that_changes_its_vrf_is_led_anew() -> None:
+    other = router("leaf-1", "tenant-b", 50002, 210, "10.1.110.1/24")
+    forwarding = changed(together(other, network(210, "swp1"), {"interface": {"swp1": {"link": {"mtu": 1500}}}}))
+    made = commands(kernel(), forwarding)
+    (add,) = [line for line in made if line.startswith("default: link add in-swp1")]
+    assert made.index("default: link delete in-swp1") < made.index(add)
+    assert "tenant-b: link set swp1 master vlan210" in made
+    assert not [line for line in made if line.startswith("tenant-a: link set swp1")]
 
 
 def test_another_source_of_tunnels_makes_them_anew() -> None:
@@ -186,3 +197,10 @@ def test_the_management_port_is_in_no_vrf_that_forwards() -> None:
     assert vrfs(whole()) == {"tenant-a"}
     link = wanted(whole(), HARDWARE, LIT, running=True).links["default", "eth0"]
     assert (link.addresses, link.master) == (frozenset(), "")
+
+
+def test_only_tagged_vlans_are_refused() -> None:
+    assert refusals(merged(day_zero(SPEC, LEAF), network(120, "swp2"))) == []
+    trunk = {"interface": {"swp3": {"bridge": {"domain": {"br_default": {"vlan": {"564": {}}}}}}}}
+    (problem,) = refusals(merged(day_zero(SPEC, LEAF), trunk))
+    assert problem.location == "interface.swp3.bridge.domain.br_default.vlan"

@@ -124,6 +124,28 @@ def test_a_collection_without_rev_is_what_is_applied_and_the_client_has_to_ask_f
         assert http.get("/interface/swp31/link/oper-status?rev=operational").json() == "up"
 
 
+def test_routing_stands_where_the_command_reference_has_it(served: Served) -> None:
+    with curl(served, "leaf-a") as http:
+        (revision,) = http.post("/revision").json()
+        bgp = {"enable": "on", "neighbor": {"swp1": {"type": "unnumbered", "remote-as": "external"}}}
+        patch = {
+            "interface": {"lo": {"ip": {"address": {"10.10.10.1/32": {}}}}, "swp1": {"bridge": None}},
+            "router": {"bgp": {"enable": "on", "autonomous-system": 65101, "router-id": "10.10.10.1"}},
+            "vrf": {"default": {"router": {"bgp": bgp}}},
+        }
+        http.patch("/", params={"rev": revision}, json=patch).raise_for_status()
+        http.patch(f"/revision/{revision}", json={"state": "apply", "auto-prompt": {"ays": "ays_yes"}})
+        assert settled(http, revision)["state"] == "applied_and_saved"
+        runs = {"rev": "operational"}
+        neighbor = http.get("/vrf/default/router/bgp/neighbor/swp1", params=runs).json()
+        assert neighbor["state"] == "active"  # a DPU speaks no BGP here
+        assert neighbor["type"] == "unnumbered"
+        route = http.get("/vrf/default/router/rib/ipv4/route/10.10.10.1%2F32", params=runs).json()
+        assert route["route-entry"]["1"]["via-entry"] == {"lo": {"type": "interface", "interface": "lo"}}
+        assert "state" not in http.get("/vrf/default/router/bgp/neighbor/swp1", params={"rev": "applied"}).json()
+        assert http.get("/evpn/vni", params=runs).json() == {}
+
+
 def test_filled_adds_defaults(served: Served) -> None:
     with curl(served, "leaf-b") as http:
         assert http.get("/interface/swp1/link").json()["mtu"] == 9216
