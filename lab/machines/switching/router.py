@@ -17,7 +17,7 @@ from lab.machines.switching.frr import configuration
 from lab.virtual.switch.forwarding import Forwarding
 
 STARTS_S = 30.0
-VRF_S = 10.0
+VRF_S = 30.0
 RELOAD_S = 60.0
 _STARTED = "run/frr/watchfrr.started"
 _DAEMONS = """bgpd=yes
@@ -124,7 +124,7 @@ class Router:
     async def _enter(self, vrf: str, namespace: str) -> None:
         """Shows a namespace to zebra under the VRF's name and waits until it has taken it in."""
         place = self._root / "run/netns" / vrf
-        script = f": > {place} && mount --bind /proc/self/ns/net {place}"
+        script = f"[ -e {place} ] || : > {place}; mountpoint --quiet {place} || mount --bind /proc/self/ns/net {place}"
         await asyncio.to_thread(tools.run, *self._from(namespace), "sh", "-c", script)
         await self._wait(vrf, there=True)
         self._vrfs[vrf] = namespace
@@ -145,10 +145,12 @@ class Router:
         return {line.split()[1] for line in told.splitlines() if " netns " in line}
 
     async def _leave(self, vrf: str) -> None:
+        """As `ip netns delete` does it: zebra has the namespace open until it is told that the name is gone."""
         place = self._root / "run/netns" / vrf
-        namespace = self._vrfs.pop(vrf)
-        await asyncio.to_thread(tools.run, *self._from(namespace), "sh", "-c", f"umount {place} && rm {place}")
+        script = f"umount --lazy {place}; rm --force {place}"
+        await asyncio.to_thread(tools.run, *self._from(self._vrfs[vrf]), "sh", "-c", script)
         await self._wait(vrf, there=False)
+        del self._vrfs[vrf]
 
     def _from(self, namespace: str) -> list[str]:
         assert self._process is not None

@@ -40,10 +40,11 @@ def test_every_change_of_the_base_makes_other_images(field: str) -> None:
     assert changed.digest(Image.AGENT) != shipped().digest(Image.AGENT)
 
 
-def test_a_change_of_the_agent_leaves_the_base() -> None:
-    changed = shipped().model_copy(update={"agent": Contents(packages=("ethtool",), masked=())})
-    assert changed.digest(Image.BASE) == shipped().digest(Image.BASE)
-    assert changed.digest(Image.AGENT) != shipped().digest(Image.AGENT)
+@pytest.mark.parametrize("image", [Image.AGENT, Image.SWITCH])
+def test_a_change_of_one_image_leaves_the_others(image: Image) -> None:
+    changed = shipped().model_copy(update={str(image): Contents(packages=("ethtool",), masked=())})
+    for each in Image:
+        assert (changed.digest(each) == shipped().digest(each)) == (each is not image)
 
 
 def test_a_misspelt_recipe_is_refused() -> None:
@@ -70,9 +71,10 @@ def test_a_killed_builder_leaves_nothing_that_counts_and_two_builders_build_once
     assert said.count("building the root file system `base`") == 1
     assert said.count("building the root file system `agent`") == 1
     roots = sorted(root for root in cache.iterdir() if root.is_dir())
-    assert [root.name.partition("-")[0] for root in roots] == ["agent", "base"]
+    assert [root.name.partition("-")[0] for root in roots] == ["agent", "base", "switch"]
     assert (roots[0] / "usr/bin/added").exists()
     assert not (roots[1] / "usr/bin/added").exists()
+    assert (roots[2] / "usr/bin/added").exists()
     for root in roots:
         assert os.access(root / "sbin/lab-init", os.X_OK)
         assert not list((root / "etc/ssh").glob("ssh_host_*"))

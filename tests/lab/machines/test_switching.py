@@ -1,13 +1,16 @@
 """Switches that route: configured through NVUE by our own client, judged by packets from host to host."""
 
 import json
+import os
+import signal
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from lab.machines import tools
+from lab.machines import cgroups, tools
 from tests.lab.machines.fabric_fixtures import (
     ASN,
     LOOPBACK,
@@ -214,6 +217,14 @@ def test_a_switch_that_restarts_forwards_nothing_and_comes_back_as_it_was_saved(
     )
     wait_until(lambda: peer(fabric, "spine-1", "swp2")["state"] != "established", "the spine misses it", 20)
     wait_until(lambda: fabric.pings("leaf-1", "10.10.10.2", "-I", "10.10.10.1"), "it is back", CONVERGED_S)
+
+
+def test_a_routing_daemon_that_dies_is_started_again_with_its_configuration(fabric: Fabric) -> None:
+    group = f"ew{fabric.site.run_id}/frr-spine-1"
+    (bgpd,) = [pid for pid in cgroups.processes(group) if Path(f"/proc/{pid}/comm").read_text() == "bgpd\n"]
+    os.kill(bgpd, signal.SIGKILL)
+    wait_until(lambda: peer(fabric, "leaf-1", "swp31")["state"] != "established", "the leaf misses it", 20)
+    wait_until(lambda: fabric.pings("leaf-1", "10.10.10.2", "-I", "10.10.10.1"), "it routes again", CONVERGED_S)
 
 
 def test_no_namespace_of_a_switch_leads_anywhere_but_to_its_cables(fabric: Fabric) -> None:
