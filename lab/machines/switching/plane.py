@@ -1,6 +1,7 @@
 """One switch's data plane: follows the configuration that it runs, in its namespaces and in FRR."""
 
 import asyncio
+import contextlib
 import json
 import logging
 from collections.abc import Iterable
@@ -19,6 +20,8 @@ from lab.virtual.world import SwitchBody
 
 log = logging.getLogger("lab.machines")
 AGAIN_S = 2.0
+LONGEST_S = 60.0
+"""Between two tries, which get further apart: what FRR refuses once it mostly refuses again."""
 
 
 class DataPlane:
@@ -45,14 +48,18 @@ class DataPlane:
 
     async def keep(self) -> None:
         """Follows the switch. What fails is tried again."""
+        again_s = AGAIN_S
         while True:
             await self._changed.wait()
             self._changed.clear()
             try:
                 await self.settle()
+                again_s = AGAIN_S
             except Exception:  # whatever it is, the next change must find somebody
                 log.exception("%s does not forward as it is configured to", self._body.spec.name)
-                await asyncio.sleep(AGAIN_S)
+                with contextlib.suppress(TimeoutError):
+                    await asyncio.wait_for(self._changed.wait(), again_s)
+                again_s = min(2 * again_s, LONGEST_S)
                 self.touch()
 
     async def settle(self) -> None:
@@ -67,8 +74,8 @@ class DataPlane:
             await self.router.stop()
             await asyncio.to_thread(self._forget_routes)
         for vrf in self._vrfs - wanted:
-            await asyncio.to_thread(tools.run, "ip", "netns", "delete", self.namespace(vrf))
-            self._vrfs.discard(vrf)
+            self._vrfs.discard(vrf)  # first, so that nobody looks into it meanwhile
+            await asyncio.to_thread(self._drop, vrf)
 
     def namespace(self, vrf: str) -> str:
         """The name of a VRF's namespace; with a dot, as those of a server's parts have it."""
@@ -95,6 +102,13 @@ class DataPlane:
             self._vrfs.add(vrf)
         now = self.now()
         self._do(steps(now, self._wanted(forwarding, now), forwarding))
+
+    def _drop(self, vrf: str) -> None:
+        try:
+            tools.run("ip", "netns", "delete", self.namespace(vrf))
+        except tools.ToolFailed:
+            self._vrfs.add(vrf)
+            raise
 
     def _wanted(self, forwarding: Forwarding, now: State) -> State:
         return kernel.wanted(forwarding, self._hardware, now.carriers, running=self._body.running)

@@ -63,7 +63,7 @@ class Router:
             await self._reload(forwarding)
 
     async def stop(self) -> None:
-        """Ends it, if it runs. What it put into the kernel stays: see `forget_routes`."""
+        """Ends it, if it runs. What it put into the kernel stays there."""
         process, self._process = self._process, None
         self._vrfs.clear()
         self._configuration = ""
@@ -72,10 +72,14 @@ class Router:
             await process.wait()
 
     async def ask(self, question: str) -> Any:
-        """The answer to a `show ... json`; nothing if it does not run."""
+        """The answer to a `show ... json`; nothing if the daemon that knows it does not run."""
         if not self.running:
             return {}
-        return json.loads(await asyncio.to_thread(tools.run, *self._inside, "vtysh", "-c", question) or "{}")
+        told = await asyncio.to_thread(tools.attempt, *self._inside, "vtysh", "-c", question)
+        try:
+            return json.loads(told.stdout)
+        except ValueError:
+            return {}  # words instead of an answer: the daemon has just died, watchfrr is about to start it again
 
     # -- its life ------------------------------------------------------------------------------------------------
 
