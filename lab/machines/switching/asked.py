@@ -4,8 +4,10 @@ import asyncio
 import re
 import time
 from collections.abc import Mapping, Sequence
+from ipaddress import ip_interface
 from typing import Any
 
+from lab.machines.switching.kernel import State
 from lab.machines.switching.plane import DataPlane
 from lab.virtual.clock import LabClock
 from lab.virtual.routing import NextHop, Peer, Prefixes, Route, Vni
@@ -31,21 +33,30 @@ class Asked:
         async with self._alone:
             if time.monotonic() - self._at < FRESH_S:
                 return
-            ask = self._plane.router.ask
-            forwarding = self._plane.forwarding
-            tables = [(vrf, family) for vrf in forwarding.vrfs for family in ("ip", "ipv6")]
-            peers, vnis, *told = await asyncio.gather(
-                ask("show bgp vrf all neighbors json"),
-                ask("show evpn vni detail json"),
-                *(ask(f"show {family} route vrf {vrf} json") for vrf, family in tables),
-            )
-            now = self._clock.time()
-            self._peers = {vrf: peers_of(entries, now) for vrf, entries in peers.items()}
-            self._routes = {vrf: [] for vrf in forwarding.vrfs}
-            for (vrf, _), table in zip(tables, told, strict=True):
-                self._routes[vrf] += routes_of(table, now)
-            self._vnis = vnis_of(vnis or [], forwarding)
+            await (self._ask() if self._plane.router.running else self._look_at_kernel())
             self._at = time.monotonic()
+
+    async def _look_at_kernel(self) -> None:
+        """Where nothing is routed FRR does not run; what is connected the kernel knows."""
+        now = await asyncio.to_thread(self._plane.now)
+        self._peers, self._vnis = {}, []
+        self._routes = {vrf: connected(now, vrf) for vrf in self._plane.forwarding.vrfs}
+
+    async def _ask(self) -> None:
+        ask = self._plane.router.ask
+        forwarding = self._plane.forwarding
+        tables = [(vrf, family) for vrf in forwarding.vrfs for family in ("ip", "ipv6")]
+        peers, vnis, *told = await asyncio.gather(
+            ask("show bgp vrf all neighbors json"),
+            ask("show evpn vni detail json"),
+            *(ask(f"show {family} route vrf {vrf} json") for vrf, family in tables),
+        )
+        now = self._clock.time()
+        self._peers = {vrf: peers_of(entries, now) for vrf, entries in peers.items()}
+        self._routes = {vrf: [] for vrf in forwarding.vrfs}
+        for (vrf, _), table in zip(tables, told, strict=True):
+            self._routes[vrf] += routes_of(table, now)
+        self._vnis = vnis_of(vnis or [], forwarding)
 
     def peers(self, vrf: str) -> Mapping[str, Peer]:
         return self._peers.get(vrf, {})
@@ -55,6 +66,16 @@ class Asked:
 
     def vnis(self) -> Sequence[Vni]:
         return self._vnis
+
+
+def connected(state: State, vrf: str) -> list[Route]:
+    """The prefixes of interfaces that are up."""
+    return [
+        Route(str(ip_interface(address).network), "connected", 0, via=(NextHop(link.name),))
+        for link in state.links.values()
+        if link.vrf == vrf and link.up
+        for address in sorted(link.addresses)
+    ]
 
 
 def peers_of(told: Mapping[str, Any], now: float) -> dict[str, Peer]:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from lab.machines.plan_fabric import hardware
-from lab.machines.switching.asked import peers_of, routes_of, vnis_of
+from lab.machines.switching.asked import connected, peers_of, routes_of, vnis_of
 from lab.machines.switching.frr import configuration
 from lab.machines.switching.kernel import Kind, State, there, vrfs, wanted
 from lab.machines.switching.limits import refusals
@@ -197,6 +197,12 @@ def test_the_management_port_is_in_no_vrf_that_forwards() -> None:
     assert vrfs(whole()) == {"tenant-a"}
     link = wanted(whole(), HARDWARE, LIT, running=True).links["default", "eth0"]
     assert (link.addresses, link.master) == (frozenset(), "")
+
+
+def test_what_is_connected_is_known_without_frr() -> None:
+    assert [(route.prefix, route.via) for route in connected(kernel(), "tenant-a")] == [
+        ("10.1.110.0/24", (NextHop("vlan110"),))
+    ]
 
 
 def test_only_tagged_vlans_are_refused() -> None:
