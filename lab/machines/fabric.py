@@ -48,6 +48,8 @@ class Fabric:
     async def start(self) -> None:
         """Makes all that stands for the whole run, still dark, and gives every switch its eyes and ears."""
         await asyncio.to_thread(self._make)
+        # Ports are up before anybody speaks on them: lldpd is slow to see many of them come up one by one.
+        await asyncio.gather(*(plane.lay() for plane in self._planes.values()))
         for name, body in self._world.switches.items():
             body.sight = Seen(name, self._planes[name], self._speakers)
             body.routing = Asked(self._planes[name], self._world.clock)

@@ -60,6 +60,8 @@ class _Running:
     speaker: Speaker
     process: asyncio.subprocess.Process
     quiet: frozenset[str] = field(default=frozenset[str]())
+    listens: bool = False
+    """Whether it can be asked yet."""
 
 
 class Speakers:
@@ -98,9 +100,9 @@ class Speakers:
         await self.stop([name for name, one in self._running.items() if one.speaker.namespace == namespace])
 
     async def heard(self, name: str) -> dict[str, LldpFrame]:
-        """What it hears now, by interface; nothing if it does not run or has died."""
+        """What it hears now, by interface; nothing if it does not run yet or has died."""
         one = self._running.get(name)
-        if one is None or one.process.returncode is not None:
+        if one is None or not one.listens or one.process.returncode is not None:
             return {}
         return frames(json.loads(await self._ask(one, "show", "neighbors", "details")))
 
@@ -123,7 +125,7 @@ class Speakers:
                 stderr=log,
                 start_new_session=True,
             )
-        self._running[name] = _Running(speaker, process)
+        self._running[name] = one = _Running(speaker, process)
         try:
             async with asyncio.timeout(LISTENS_S):
                 await _listens(process)
@@ -133,6 +135,7 @@ class Speakers:
         if process.returncode is not None:
             said = (folder / "log").read_text(errors="replace")[-400:]
             raise SpeakerNotStarted(f"lldpd of {name} does not run (exit code {process.returncode}): {said}")
+        one.listens = True
 
     async def _hush(self, one: _Running, quiet: frozenset[str]) -> None:
         for interface in quiet ^ one.quiet:

@@ -4,7 +4,6 @@ import asyncio
 import contextlib
 import json
 import logging
-from collections.abc import Iterable
 from itertools import groupby
 from pathlib import Path
 from typing import Any
@@ -66,7 +65,7 @@ class DataPlane:
         """Kernel first, so that FRR finds what it routes over; a VRF goes when FRR has let go of it."""
         forwarding = self.forwarding
         wanted = kernel.vrfs(forwarding)
-        await asyncio.to_thread(self._lay, forwarding, wanted)
+        await asyncio.to_thread(self._lay, forwarding)
         if forwarding.routed:
             namespaces = {vrf: self.namespace(vrf) for vrf in sorted(wanted)}
             await self.router.become(forwarding, namespaces)
@@ -76,6 +75,10 @@ class DataPlane:
         for vrf in self._vrfs - wanted:
             self._vrfs.discard(vrf)  # first, so that nobody looks into it meanwhile
             await asyncio.to_thread(self._drop, vrf)
+
+    async def lay(self) -> None:
+        """The kernel's part alone, before anything follows."""
+        await asyncio.to_thread(self._lay, self.forwarding)
 
     def namespace(self, vrf: str) -> str:
         """The name of a VRF's namespace; with a dot, as those of a server's parts have it."""
@@ -94,14 +97,15 @@ class DataPlane:
 
     # -- the kernel ----------------------------------------------------------------------------------------------
 
-    def _lay(self, forwarding: Forwarding, vrfs: Iterable[str]) -> None:
-        for vrf in vrfs:
+    def _lay(self, forwarding: Forwarding) -> None:
+        for vrf in kernel.vrfs(forwarding):
             if not (NAMESPACES / self.namespace(vrf)).exists():
                 network.make_namespace(self.namespace(vrf))
                 network.let_route(self.namespace(vrf))
             self._vrfs.add(vrf)
         now = self.now()
-        self._do(steps(now, self._wanted(forwarding, now), forwarding))
+        then = kernel.wanted(forwarding, self._hardware, now.carriers, running=self._body.running)
+        self._do(steps(now, then, forwarding))
 
     def _drop(self, vrf: str) -> None:
         try:
@@ -109,9 +113,6 @@ class DataPlane:
         except tools.ToolFailed:
             self._vrfs.add(vrf)
             raise
-
-    def _wanted(self, forwarding: Forwarding, now: State) -> State:
-        return kernel.wanted(forwarding, self._hardware, now.carriers, running=self._body.running)
 
     def _do(self, wanted: list[Step]) -> None:
         for (vrf, tool), together in groupby(wanted, key=lambda step: (step.vrf, step.tool)):
