@@ -14,7 +14,7 @@ from domain.fleet import TIME_LIMITS, FleetSite, FleetSites, FleetWindow, StateL
 from domain.inventory import DeviceQuery, DeviceState, Inventory
 from domain.order import DeclarationRef, devices_queue
 from domain.paging import Page, PageRequest
-from domain.site import SiteDeclaration
+from domain.site import stored_site
 
 
 class SiteList(Protocol):
@@ -78,7 +78,7 @@ class FleetActivities:
 
 
 def _site(declared: Declaration) -> FleetSite:
-    site = SiteDeclaration.model_validate(declared.body)
+    site = stored_site(declared.body)
     ref = DeclarationRef(kind=declared.kind, name=declared.name, version=declared.version, digest=declared.digest)
     return FleetSite(
         name=site.name,

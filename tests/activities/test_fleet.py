@@ -73,6 +73,7 @@ class Fleet:
 
     def declare(self, name: str, region: str = "nordics", **changes: Any) -> None:
         body = {key: value for key, value in SITE.items() if key != "kind"} | {"name": name} | changes
+        body["credentials"] = {"bmc": f"site/{name}/factory"}
         body["region"] = {"name": region}
         self.declarations.put("Site", name, body, Place(region=region, site=name), 0, "ada")
 
@@ -144,3 +145,11 @@ def test_sites_come_in_windows_without_those_that_were_deleted(fleet: Fleet) -> 
     assert {site.devices_queue for site in (*first.sites, *second.sites)} == {"devices"}
     (turin,) = fleet.activities().list_sites(FleetWindow(region="south")).sites
     assert (turin.region, turin.devices_queue, turin.declaration.version) == ("south", "edge-turin-1", 1)
+
+
+def test_a_site_that_an_older_build_let_contradict_itself_does_not_hide_the_others(fleet: Fleet) -> None:
+    """Its own audit says what is wrong with it."""
+    fleet.declare("alta-1", public_ranges=[])
+    fleet.declare("bergen-1", underlay={"loopbacks": "10.0.0.0/26", "fabric": "10.0.0.0/24"})
+    found = fleet.activities().list_sites(FleetWindow(region="nordics", at_most=5))
+    assert [site.name for site in found.sites] == ["alta-1", "bergen-1"]

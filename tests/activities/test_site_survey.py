@@ -103,9 +103,12 @@ def test_a_device_nobody_declared_is_reported_and_not_adopted(surveyed: Surveyed
 
 
 def test_a_bmc_that_does_not_answer_is_a_missing_server_and_the_others_are_found(surveyed: Surveyed):
-    absent = surveyed.declaration.servers[0].model_copy(update={"bmc_address": "127.64.255.1"})
+    nobody = "127.64.255.1"
+    absent = surveyed.declaration.servers[0].model_copy(update={"bmc_address": nobody})
     servers = (absent, *surveyed.declaration.servers[1:])
-    surveyed.declaration = surveyed.declaration.model_copy(update={"servers": servers})
+    there = surveyed.declaration.out_of_band
+    out_of_band = there.model_copy(update={"ranges": (*there.ranges, nobody)})
+    surveyed.declaration = surveyed.declaration.model_copy(update={"servers": servers, "out_of_band": out_of_band})
     discovery = surveyed.look()
     assert discovery.missing_servers == ("r1-s01",)
     assert len(discovery.servers) == 5

@@ -58,8 +58,13 @@ class Observing:
         out_of_band = self.declaration.out_of_band.model_copy(
             update={"bmc_ports": (self.site.redfish_port,), "switch_ports": (self.site.nvue_port,), "trust": self.trust}
         )
-        # Which cables there are says nothing here.
-        changes = {"systems": self.systems, "out_of_band": out_of_band, "cables": ()}
+        # Which cables there are says nothing here, and a box that is a system of the site is no server or switch of it.
+        taken = {system.serial for system in self.systems if system.serial}
+        servers = tuple(server for server in self.declaration.servers if server.serial not in taken)
+        switches = tuple(switch for switch in self.declaration.switches if switch.serial not in taken)
+        changes = {
+            "systems": self.systems, "out_of_band": out_of_band, "cables": (), "servers": servers, "switches": switches,
+        }  # fmt: skip
         declared = self.declaration.model_copy(update=changes)
         bundle = self.shelf.put(SiteBundle(site=declared, classes={}))
         return ObserveSystemsOrder(site=SiteRef(name=declared.name, region="nordics", bundle=bundle, racks=()))
