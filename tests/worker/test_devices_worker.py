@@ -45,7 +45,9 @@ class ReachOneAddress:
 def site_in(artifacts: Path) -> SiteRef:
     """A site whose whole network is port 9 of loopback, where nobody listens: its bundle as an artifact of the site's worker."""
     out_of_band = OutOfBand(ranges=("127.0.0.1",), bmc_ports=(9,), switch_ports=(), trust=Trust(first_use=True))
-    site = declaration(servers=1).model_copy(update={"out_of_band": out_of_band})
+    sample = declaration(servers=1)
+    servers = tuple(server.model_copy(update={"bmc_address": "127.0.0.1"}) for server in sample.servers)
+    site = sample.model_copy(update={"out_of_band": out_of_band, "servers": servers})
     bundle = SiteBundle(site=site, classes={"mgx-h100": server_class()})
     ref = ArtifactFolder(artifacts).put(bundle.model_dump_json(by_alias=True).encode())
     return SiteRef(name=site.name, region=site.region.name, bundle=ref, racks=())
