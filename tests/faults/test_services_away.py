@@ -135,7 +135,8 @@ def half_recorded(product: Product, site: DeclaredSite) -> dict[str, object]:
 
 def in_order(product: Product, site: DeclaredSite, done: dict[str, object], touches: int) -> list[str]:
     assert done["state"] == "succeeded", (done["outcome"], product.findings(site))
-    assert product.findings(site) == []
+    # The lights-out site has cables that nobody can look at, and says so.
+    assert {finding["kind"] for finding in product.findings(site)} <= {"cable-unverified"}
     assert product.touches(site) == touches
     assert product.lifecycles(site) == dict.fromkeys(site.servers, "available")
     before = product.last_change()

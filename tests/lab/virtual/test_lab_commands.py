@@ -34,7 +34,7 @@ def test_up_again_changes_nothing(site: TestSite) -> None:
 
 def test_status_lists_every_device(site: TestSite) -> None:
     told = json.loads(edgewright(site, "status", "--json").stdout)
-    assert len(told) == 9
+    assert len(told) == 11
     assert all(device["listening"] for device in told)
 
 
