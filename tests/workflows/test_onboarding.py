@@ -271,6 +271,8 @@ async def test_a_run_whose_row_is_anothers_ends_at_once(environment: WorkflowEnv
 async def test_cancelling_ends_the_row_as_cancelled(environment: WorkflowEnvironment, world: World):
     world.answering = 0
     running = await start(environment)
+    # A cancel that reaches the test server while it takes a workflow task's answer in can lock it up for good.
+    await waits_for(world, lambda: "reach" in world.waiting)
     await running.waits_at("reach")
     await running.handle.cancel()
     with pytest.raises(WorkflowFailureError):
