@@ -52,18 +52,23 @@ def peer(fabric: Fabric, switch: str, port: str) -> dict[str, Any]:
     return shown if shown and "state" in shown else {"state": ""}
 
 
+def prefixes(fabric: Fabric, switch: str, port: str) -> int:
+    return peer(fabric, switch, port).get("address-family", {}).get("ipv4-unicast", {}).get("rx-prefix", 0)
+
+
 def routes(fabric: Fabric, switch: str, vrf: str = "default") -> dict[str, Any]:
     return fabric.read(switch, f"/vrf/{vrf}/router/rib/ipv4/route") or {}
 
 
 def test_neighbours_establish_without_addresses_and_loopbacks_answer_across_the_spine(fabric: Fabric) -> None:
-    shown = peer(fabric, "spine-1", "swp2")
-    assert (shown["state"], shown["remote-as"]) == ("established", 65102)
-    assert shown["address-family"]["ipv4-unicast"]["rx-prefix"] == 1
-    assert shown["uptime"] > 0
     wait_until(
         lambda: fabric.pings("leaf-1", "10.10.10.2", "-I", "10.10.10.1"), "a leaf reaches the other", CONVERGED_S
     )
+    # What is established is one thing, what it has told by then another.
+    wait_until(lambda: prefixes(fabric, "spine-1", "swp2") == 1, "the leaf has told its loopback", CONVERGED_S)
+    shown = peer(fabric, "spine-1", "swp2")
+    assert (shown["state"], shown["remote-as"]) == ("established", 65102)
+    wait_until(lambda: peer(fabric, "spine-1", "swp2")["uptime"] > 0, "time passes", CONVERGED_S)
     entry = routes(fabric, "leaf-1")["10.10.10.2/32"]["route-entry"]["1"]
     assert (entry["protocol"], entry["distance"]) == ("bgp", 20)
     assert [hop["interface"] for hop in entry["via-entry"].values()] == ["swp31"]
