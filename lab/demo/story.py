@@ -74,8 +74,9 @@ class Story:
 
     def wait_for_earlier_operations(self) -> None:
         """A demo that was cut off may have left an operation; it goes on by itself and is followed to its end."""
-        for operation in list(self.api.items("/v1/operations", site=self._site.site)):
-            if operation["state"] in OPEN and operation["kind"] == "site-onboarding":
+        for operation in list(self.api.items("/v1/operations")):
+            ours = operation["target"] == self._site.site and operation["kind"] == "site-onboarding"
+            if ours and operation["state"] in OPEN:
                 self._out.print(f"An earlier demo's {operation['id']} goes on:")
                 watch(self.api, operation["id"], until_blocked=True)
 
