@@ -1,9 +1,8 @@
 """The site declaration: what an admin expects to stand at a site. Onboarding compares the world with it, never the other way round."""
 
 import base64
-import ipaddress
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Annotated, Literal, Self, cast
@@ -25,6 +24,7 @@ from pydantic import (
 )
 from pydantic_core import InitErrorDetails
 
+from domain.addresses import Address, AddressRange, AsnRange, Prefix, addresses_of, count_of, holds
 from domain.checking import Inconsistent
 from domain.model import Declared, MacAddress, Name, PortName, with_more
 from domain.secret import SecretPath
@@ -69,25 +69,6 @@ class SystemKind(StrEnum):
     INFINIBAND_MANAGER = "infiniband-manager"
 
 
-def _address(value: str) -> str:
-    return str(ipaddress.ip_address(value))
-
-
-def _prefix(value: str) -> str:
-    return str(ipaddress.ip_network(value, strict=True))
-
-
-def _address_range(value: str) -> str:
-    """`10.0.0.1`, `10.0.0.0/27` or `10.0.0.5-10.0.0.20`, normalised."""
-    if "-" in value:
-        first, _, last = (part.strip() for part in value.partition("-"))
-        low, high = ipaddress.ip_address(first), ipaddress.ip_address(last)
-        if low.version != high.version or int(low) > int(high):
-            raise ValueError(f"{value} is no range: write the lower address first")
-        return f"{low}-{high}"
-    return _prefix(value) if "/" in value else _address(value)
-
-
 def _public_key(value: str) -> str:
     return _bytes_in_base64(value, 32, "an Ed25519 public key")
 
@@ -106,18 +87,6 @@ def _bytes_in_base64(value: str, size: int, what: str) -> str:
     return value
 
 
-def _asns(value: str) -> str:
-    found = re.fullmatch(r"([0-9]{1,10})-([0-9]{1,10})", value)
-    if found is None:
-        raise ValueError(
-            f"{value!r} is no range of AS numbers: write FIRST-LAST in digits, such as 4200010000-4200010063"
-        )
-    first, last = int(found[1]), int(found[2])
-    if not 1 <= first <= last <= 4294967295:
-        raise ValueError(f"{value!r} is no range of AS numbers: they go from 1 to 4294967295, the lower one first")
-    return value
-
-
 type Title = Annotated[str, StringConstraints(max_length=100)]
 """NetBox holds names and models of 100 characters."""
 type Label = Annotated[str, StringConstraints(min_length=1, max_length=100, strip_whitespace=True)]
@@ -126,43 +95,13 @@ type DeclaredSerial = Annotated[str, StringConstraints(min_length=1, max_length=
 type Fingerprint = Annotated[str, Field(pattern=r"^(?i:sha256:)?([0-9A-Fa-f]{2}:?){31}[0-9A-Fa-f]{2}$")]
 """SHA-256 of a certificate in hex, with or without colons."""
 type Port = Annotated[StrictInt, Field(ge=1, le=65535)]
-type Address = Annotated[str, AfterValidator(_address)]
-type Prefix = Annotated[str, AfterValidator(_prefix)]
-type AddressRange = Annotated[str, AfterValidator(_address_range)]
 type ZoneName = Annotated[
     str, Field(max_length=253, pattern=r"^([a-z0-9_]([a-z0-9_-]{0,61}[a-z0-9])?\.)*[a-z0-9]([a-z0-9-]{0,61}[a-z0-9])?$")
 ]
 """A DNS zone in lower case, without the last dot: `oslo-1.edge.example`."""
 
 
-def addresses_of(value: str) -> Iterator[str]:
-    """Every address of a normalised `AddressRange`; a prefix without its network and broadcast addresses."""
-    if "-" in value:
-        low, high = (ipaddress.ip_address(part) for part in value.split("-"))
-        return (str(ipaddress.ip_address(n)) for n in range(int(low), int(high) + 1))
-    if "/" in value:
-        return (str(host) for host in ipaddress.ip_network(value).hosts())
-    return iter((value,))
-
-
-def count_of(value: str) -> int:
-    """How many addresses an `AddressRange` has, without listing them."""
-    if "-" in value:
-        low, high = (int(ipaddress.ip_address(part)) for part in value.split("-"))
-        return high - low + 1
-    return ipaddress.ip_network(value).num_addresses if "/" in value else 1
-
-
-def holds(value: str, address: str) -> bool:
-    """Whether an address lies in a normalised `AddressRange`."""
-    ip = ipaddress.ip_address(address)
-    if "/" in value:
-        return ip in ipaddress.ip_network(value)
-    low, high = (ipaddress.ip_address(part) for part in (value.split("-") if "-" in value else (value, value)))
-    return ip.version == low.version and int(low) <= int(ip) <= int(high)
-
-
-_NETWORK: TypeAdapter[str] = TypeAdapter(Annotated[str, AfterValidator(_prefix)])
+_NETWORK: TypeAdapter[str] = TypeAdapter(Prefix)
 
 
 def _name_in(value: object) -> str:
@@ -379,7 +318,7 @@ class UnderlayPools(Declared):
     loopbacks: Prefix | None = None
     fabric: Prefix | None = None
     storage: Prefix | None = None
-    asns: Annotated[str, AfterValidator(_asns)] | None = None
+    asns: AsnRange | None = None
 
 
 class Installer(Declared):

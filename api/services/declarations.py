@@ -89,6 +89,11 @@ async def site_of(services: Services, principal: Principal, name: str) -> SiteHe
     )
 
 
+def in_force(found: Declaration | None) -> SiteDeclaration | None:
+    """The site, if there is one that nobody has deleted."""
+    return None if found is None or found.deleted else stored_site(found.body)
+
+
 async def need_site(services: Services, principal: Principal, name: str) -> None:
     """For a list that is narrowed to a site: a misspelt one is no empty list. One that was deleted still has its past."""
     if name:
@@ -148,7 +153,7 @@ def _out_of_reach(principal: Principal, site: SiteDeclaration, current: Declarat
     who may not touch a secret may not name it either."""
     if principal.place.covers(Place()):
         return
-    kept = None if current is None or current.deleted else stored_site(current.body)
+    kept = in_force(current)
     known = {secret for _, secret in secret_paths(kept.parts)} if kept is not None else set[str]()
     for path, secret in secret_paths(site.parts):
         if not owner_of(secret) and secret not in known:

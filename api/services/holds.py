@@ -20,7 +20,7 @@ from domain.model import Declared
 from domain.operation import IdempotencyKey, Operation, OperationFilter, OperationState, WaitKind
 from domain.order import Released
 from domain.paging import Page, PageRequest
-from domain.site import SiteDeclaration, stored_site
+from domain.site import SiteDeclaration
 
 
 class HoldRequest(Declared):
@@ -106,8 +106,7 @@ async def _held(services: Services, place: Place) -> tuple[Operation, ...]:
 
 
 async def _site(services: Services, name: str) -> SiteDeclaration | None:
-    head = await in_thread(services.declarations.head, declarations.SITE, name)
-    return None if head is None or head.deleted else stored_site(head.body)
+    return declarations.in_force(await in_thread(services.declarations.head, declarations.SITE, name))
 
 
 async def _nowhere(services: Services, place: Place, site: SiteDeclaration | None) -> AsyncIterator[Problem]:

@@ -10,7 +10,6 @@ import os
 import signal
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from importlib.resources import files
 from pathlib import Path
 
 from domain.errors import Transient
@@ -57,14 +56,13 @@ class Plan:
     seed: Path | None = None
 
     def command(self) -> list[str]:
-        script = files("lab.machines").joinpath("data/boot.sh")
         nspawn = ["systemd-nspawn", "--register=no", "--keep-unit", "--quiet", "--console=read-only"]
         nspawn += ["--resolv-conf=off", "--timezone=off", "--link-journal=no", "--capability=all"]
         nspawn += [f"--machine={self.name}", f"--hostname={self.hostname}", f"--directory={self.root}"]
         nspawn += [f"--network-namespace-path={self.namespace}", "--bind=/dev/kmsg"]
         nspawn += [f"--bind={device}:{node}" for device, node in self.binds]
         nspawn += [f"--bind-ro={folder}:{where}" for folder, where in self.shown]
-        return ["unshare", "--mount", "sh", str(script), *nspawn, "/sbin/lab-init"]
+        return ["unshare", "--mount", "sh", tools.script("boot.sh"), *nspawn, "/sbin/lab-init"]
 
     def environment(self) -> dict[str, str]:
         own = {
@@ -124,15 +122,7 @@ async def start(plan: Plan) -> Body:
         NothingToBoot: the source has no system.
         MachineNotStarted: nspawn refused, or its cgroup is gone because the run ends.
     """
-    with plan.console.open("ab") as console:
-        process = await asyncio.create_subprocess_exec(
-            *plan.command(),
-            env=plan.environment(),
-            stdin=asyncio.subprocess.DEVNULL,
-            stdout=console,
-            stderr=console,
-            start_new_session=True,
-        )
+    process = await tools.begin(*plan.command(), environment=plan.environment(), log=plan.console)
     try:
         async with asyncio.timeout(APPEAR_S):
             while process.returncode is None:

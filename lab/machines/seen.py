@@ -3,17 +3,14 @@
 import asyncio
 import itertools
 import json
-import time
 from collections.abc import Iterable
 from typing import Any
 
 from lab.machines import tools
+from lab.machines.shared_look import SharedLook
 from lab.machines.speakers import Speakers
 from lab.machines.switching.plane import DataPlane
 from lab.virtual.sight import LldpFrame
-
-FRESH_S = 0.5
-"""For so long several requests share one look."""
 
 
 class Seen:
@@ -25,21 +22,19 @@ class Seen:
         self._macs: dict[str, list[str]] = {}
         self._heard: dict[str, LldpFrame] = {}
         self._addresses: dict[str, list[str]] = {}
-        self._at = float("-inf")
-        self._alone = asyncio.Lock()
+        self._shared = SharedLook(self._look)
 
     async def look(self) -> None:
-        async with self._alone:
-            if time.monotonic() - self._at < FRESH_S:
-                return
-            now, heard, tables = await asyncio.gather(
-                asyncio.to_thread(self._plane.now),
-                self._speakers.heard(self._switch),
-                asyncio.gather(*(self._ask(place, "bridge", "fdb", "show") for place in self._plane.namespaces())),
-            )
-            self._up, self._macs, self._heard = now.carriers, learned(itertools.chain(*tables)), heard
-            self._addresses = now.addresses()
-            self._at = time.monotonic()
+        await self._shared.look()
+
+    async def _look(self) -> None:
+        now, heard, tables = await asyncio.gather(
+            asyncio.to_thread(self._plane.now),
+            self._speakers.heard(self._switch),
+            asyncio.gather(*(self._ask(place, "bridge", "fdb", "show") for place in self._plane.namespaces())),
+        )
+        self._up, self._macs, self._heard = now.carriers, learned(itertools.chain(*tables)), heard
+        self._addresses = now.addresses()
 
     def link_up(self, port: str) -> bool:
         return port in self._up

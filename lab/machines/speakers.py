@@ -116,15 +116,7 @@ class Speakers:
         own |= {"NETWORK": str(NAMESPACES / speaker.namespace)}
         command = ["unshare", "--mount", "sh", tools.script("speak.sh")]
         command += ["-I", ",".join(speaker.interfaces), "-C", speaker.interfaces[0]]
-        with (folder / "log").open("ab") as log:
-            process = await asyncio.create_subprocess_exec(
-                *command,
-                env=tools.environment(**own),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        process = await tools.begin(*command, environment=tools.environment(**own), log=folder / "log")
         self._running[name] = one = _Running(speaker, process)
         try:
             async with asyncio.timeout(LISTENS_S):

@@ -1,8 +1,10 @@
 """Running the system's programs: found also where an ordinary PATH does not look, bounded, and loud when they fail."""
 
+import asyncio
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from importlib.resources import files
+from pathlib import Path
 from typing import Literal
 
 from domain.errors import Transient
@@ -35,13 +37,13 @@ def run(*command: str, timeout_s: float = TOOL_S) -> str:
     return done.stdout
 
 
-def attempt(*command: str, timeout_s: float = TOOL_S) -> subprocess.CompletedProcess[str]:
-    """The same where failing is an answer. Raises `ToolFailed` only if it cannot be run or does not end."""
+def attempt(*command: str, timeout_s: float = TOOL_S, told: str = "") -> subprocess.CompletedProcess[str]:
+    """The same where failing is an answer; `told`: its standard input. Raises `ToolFailed` only if it cannot be run or does not end."""
     try:
         return subprocess.run(
             command,
             env=environment(),
-            stdin=subprocess.DEVNULL,
+            input=told,
             capture_output=True,
             text=True,
             timeout=timeout_s,
@@ -55,17 +57,19 @@ def batch(namespace: str, commands: Sequence[str], tool: Literal["ip", "tc"] = "
     """`ip` (or `tc`) commands inside a network namespace, in one process, up to the first that fails. Raises `ToolFailed`."""
     if not commands:
         return
-    try:
-        done = subprocess.run(
-            [tool, "-n", namespace, "-batch", "-"],
-            env=environment(),
-            input="\n".join(commands) + "\n",
-            capture_output=True,
-            text=True,
-            timeout=TOOL_S,
-            check=False,
-        )
-    except (OSError, subprocess.TimeoutExpired) as error:
-        raise ToolFailed(f"`{tool} -batch` could not be run: {error}") from error
+    done = attempt(tool, "-n", namespace, "-batch", "-", told="\n".join(commands) + "\n")
     if done.returncode != 0:
         raise ToolFailed(f"`{tool}` refused in {namespace}: {done.stderr.strip()[-400:]}")
+
+
+async def begin(*command: str, environment: Mapping[str, str], log: Path) -> asyncio.subprocess.Process:
+    """Starts what lives on by itself, in a session of its own; all that it says is added to the log."""
+    with log.open("ab") as output:
+        return await asyncio.create_subprocess_exec(
+            *command,
+            env=environment,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=output,
+            stderr=output,
+            start_new_session=True,
+        )

@@ -2,19 +2,17 @@
 
 import asyncio
 import re
-import time
 from collections.abc import Mapping, Sequence
 from ipaddress import ip_interface
 from typing import Any
 
+from lab.machines.shared_look import SharedLook
 from lab.machines.switching.kernel import State
 from lab.machines.switching.plane import DataPlane
 from lab.virtual.clock import LabClock
 from lab.virtual.routing import NextHop, Peer, Prefixes, Route, Vni
 from lab.virtual.switch.forwarding import Forwarding
 
-FRESH_S = 0.5
-"""For so long several requests share one look."""
 _FAMILIES = {"ipv4Unicast": "ipv4-unicast", "ipv6Unicast": "ipv6-unicast", "l2VpnEvpn": "l2vpn-evpn"}
 
 
@@ -26,15 +24,13 @@ class Asked:
         self._peers: dict[str, dict[str, Peer]] = {}
         self._routes: dict[str, list[Route]] = {}
         self._vnis: list[Vni] = []
-        self._at = float("-inf")
-        self._alone = asyncio.Lock()
+        self._shared = SharedLook(self._look)
 
     async def look(self) -> None:
-        async with self._alone:
-            if time.monotonic() - self._at < FRESH_S:
-                return
-            await (self._ask() if self._plane.router.running else self._look_at_kernel())
-            self._at = time.monotonic()
+        await self._shared.look()
+
+    async def _look(self) -> None:
+        await (self._ask() if self._plane.router.running else self._look_at_kernel())
 
     async def _look_at_kernel(self) -> None:
         """Where nothing is routed FRR does not run; what is connected the kernel knows."""

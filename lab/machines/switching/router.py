@@ -95,15 +95,8 @@ class Router:
         own |= {"ROOT": str(self._folder / "root"), "RAM": str(self._folder / "ram"), "NAME": self._switch}
         own |= {"NETWORK": str(NAMESPACES / self._run.namespace(self._switch))}
         own |= {"VRFS": " ".join(f"{vrf}={NAMESPACES / namespace}" for vrf, namespace in vrfs.items())}
-        with (self._folder / "log").open("ab") as log:
-            process = await asyncio.create_subprocess_exec(
-                *("unshare", "--mount", "--uts", "sh", tools.script("route.sh")),
-                env=tools.environment(**own),
-                stdin=asyncio.subprocess.DEVNULL,
-                stdout=log,
-                stderr=log,
-                start_new_session=True,
-            )
+        command = ("unshare", "--mount", "--uts", "sh", tools.script("route.sh"))
+        process = await tools.begin(*command, environment=tools.environment(**own), log=self._folder / "log")
         self._process = process
         try:
             async with asyncio.timeout(STARTS_S):
